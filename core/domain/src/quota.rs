@@ -1,0 +1,231 @@
+//! Quota profiles: every number of the vendors' documents as data that an operator can change.
+
+use crate::{Dialect, Error, Field, Region, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The named profiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Profile {
+    #[serde(rename = "scf-128")]
+    Scf128,
+    #[serde(rename = "scf-64")]
+    Scf64,
+    #[serde(rename = "cloudbase-personal")]
+    CloudbasePersonal,
+    #[serde(rename = "cloudbase-enterprise")]
+    CloudbaseEnterprise,
+    #[serde(rename = "fc")]
+    Fc,
+}
+
+/// The limits of one account in one region and one dialect. `None` means no limit.
+///
+/// Field names are the keys of `GET|PATCH /admin/v1/regions/{region}/quota`; units are in the names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaProfile {
+    pub profile: Profile,
+    pub concurrency_mb: Option<u64>,
+    pub on_demand_instances: Option<u64>,
+    pub unallocatable_mb: Option<u64>,
+    pub burst_per_min: Option<u64>,
+    pub provisioned_burst_per_min: Option<u64>,
+    pub timeout_default_s: u32,
+    pub timeout_min_s: u32,
+    pub timeout_max_s: u32,
+    pub init_timeout_default_s: u32,
+    pub init_timeout_min_s: u32,
+    pub init_timeout_max_s: u32,
+    pub memory_default_mb: u32,
+    pub memory_min_mb: u32,
+    pub memory_max_mb: u32,
+    pub memory_step_mb: u32,
+    /// Sizes allowed besides the steps.
+    pub memory_extra_mb: Vec<u32>,
+    pub instance_concurrency_max: u32,
+    pub code_total_gb: Option<f64>,
+    pub code_unzipped_mb: Option<f64>,
+    /// Largest package sent in a request, zipped.
+    pub code_zip_mb: f64,
+    pub namespaces: Option<u64>,
+    pub functions_per_namespace: Option<u64>,
+    pub triggers_per_type: Option<u64>,
+    pub env_kb: f64,
+    pub layers_per_function: Option<u64>,
+    pub layers: Option<u64>,
+    pub versions_per_layer: Option<u64>,
+    pub sync_payload_mb: f64,
+    pub response_mb: f64,
+    pub async_payload_kb: f64,
+    pub description_chars: u32,
+    /// MB cap of single namespaces, by name; a namespace that is not listed has none of its own.
+    pub namespace_concurrency_mb: std::collections::BTreeMap<String, u64>,
+    /// How long an idle instance is kept for reuse.
+    pub keep_alive_s: u32,
+    /// Bytes and lines of log kept per request in any 5 s, and bytes of one line.
+    pub log_window_bytes: u64,
+    pub log_window_lines: u64,
+    pub log_line_bytes: u64,
+}
+
+/// Regions whose default profile is `scf-128`; all others get `scf-64` (spec: QUO-02, QUO-03).
+const LARGE_REGIONS: &[&str] = &["ap-guangzhou", "ap-shanghai", "ap-beijing", "ap-chengdu", "ap-hongkong"];
+
+impl QuotaProfile {
+    /// The profile a region starts with.
+    pub fn default_for(dialect: Dialect, region: &Region) -> Self {
+        match dialect {
+            Dialect::Scf if LARGE_REGIONS.contains(&region.as_str()) => Self::named(Profile::Scf128),
+            Dialect::Scf => Self::named(Profile::Scf64),
+            Dialect::Fc => Self::named(Profile::Fc),
+        }
+    }
+
+    pub fn named(profile: Profile) -> Self {
+        let scf = Self::scf(profile);
+        match profile {
+            Profile::Scf128 => scf,
+            Profile::Scf64 => Self { concurrency_mb: Some(64_000), ..scf },
+            Profile::CloudbasePersonal => Self { concurrency_mb: Some(256_000), ..scf },
+            Profile::CloudbaseEnterprise => {
+                Self { concurrency_mb: Some(256_000), burst_per_min: Some(1000), ..scf }
+            }
+            Profile::Fc => Self::fc(),
+        }
+    }
+
+    fn scf(profile: Profile) -> Self {
+        Self {
+            profile,
+            concurrency_mb: Some(128_000),
+            on_demand_instances: None,
+            unallocatable_mb: Some(12_800),
+            burst_per_min: Some(500),
+            provisioned_burst_per_min: Some(100),
+            timeout_default_s: 3,
+            timeout_min_s: 1,
+            timeout_max_s: 900,
+            init_timeout_default_s: 60,
+            init_timeout_min_s: 3,
+            init_timeout_max_s: 300,
+            memory_default_mb: 128,
+            memory_min_mb: 128,
+            memory_max_mb: 3072,
+            memory_step_mb: 128,
+            memory_extra_mb: vec![64],
+            instance_concurrency_max: 100,
+            code_total_gb: Some(100.0),
+            code_unzipped_mb: Some(500.0),
+            code_zip_mb: 50.0,
+            namespaces: Some(5),
+            functions_per_namespace: Some(50),
+            triggers_per_type: Some(10),
+            env_kb: 4.0,
+            layers_per_function: Some(5),
+            layers: Some(20),
+            versions_per_layer: Some(200),
+            sync_payload_mb: 6.0,
+            response_mb: 6.0,
+            async_payload_kb: 128.0,
+            description_chars: 1000,
+            namespace_concurrency_mb: Default::default(),
+            keep_alive_s: 300,
+            log_window_bytes: 1 << 20,
+            log_window_lines: 5000,
+            log_line_bytes: 8192,
+        }
+    }
+
+    fn fc() -> Self {
+        Self {
+            concurrency_mb: None,
+            on_demand_instances: Some(300),
+            unallocatable_mb: None,
+            burst_per_min: None,
+            provisioned_burst_per_min: None,
+            timeout_default_s: 60,
+            timeout_max_s: 600,
+            init_timeout_default_s: 3,
+            init_timeout_min_s: 1,
+            memory_default_mb: 512,
+            memory_step_mb: 64,
+            memory_extra_mb: Vec::new(),
+            code_total_gb: None,
+            code_unzipped_mb: Some(500.0),
+            code_zip_mb: 100.0,
+            namespaces: None,
+            functions_per_namespace: None,
+            triggers_per_type: None,
+            layers: None,
+            versions_per_layer: None,
+            ..Self::scf(Profile::Fc)
+        }
+    }
+
+    /// Applies a JSON merge patch. A `profile` key resets everything to that profile first. Unknown keys and
+    /// wrong types are refused, and nothing is changed then.
+    pub fn patched(&self, patch: &Map<String, Value>) -> Result<Self> {
+        let refuse = |message: String| Error::invalid(Field::Other("quota"), message);
+        let base = match patch.get("profile") {
+            Some(name) => {
+                let profile = serde_json::from_value(name.clone())
+                    .map_err(|_| refuse(format!("unknown quota profile {name}: use scf-128, scf-64, cloudbase-personal, cloudbase-enterprise or fc")))?;
+                Self::named(profile)
+            }
+            None => self.clone(),
+        };
+        let Ok(Value::Object(mut document)) = serde_json::to_value(&base) else { return Err(Error::internal()) };
+        for (key, value) in patch {
+            if !document.contains_key(key) {
+                return Err(refuse(format!("unknown quota key '{key}'")));
+            }
+            document.insert(key.clone(), value.clone());
+        }
+        serde_json::from_value(Value::Object(document)).map_err(|error| refuse(format!("bad quota value: {error}")))
+    }
+
+    pub fn sync_payload_bytes(&self) -> usize {
+        mebibytes(self.sync_payload_mb)
+    }
+    pub fn response_bytes(&self) -> usize {
+        mebibytes(self.response_mb)
+    }
+    pub fn code_zip_bytes(&self) -> usize {
+        mebibytes(self.code_zip_mb)
+    }
+    pub fn env_bytes(&self) -> usize {
+        (self.env_kb * 1024.0) as usize
+    }
+}
+
+fn mebibytes(value: f64) -> usize {
+    (value * 1024.0 * 1024.0) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_have_their_documented_size() {
+        let of = |region: &str| QuotaProfile::default_for(Dialect::Scf, &region.into()).concurrency_mb;
+        // spec: QUO-02
+        assert_eq!(of("ap-guangzhou"), Some(128_000));
+        // spec: QUO-03
+        assert_eq!(of("ap-singapore"), Some(64_000));
+    }
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_nothing_on_error() {
+        let base = QuotaProfile::named(Profile::Scf128);
+        let patch = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap();
+        let raised = base.patched(&patch(r#"{"namespaces": 7}"#)).unwrap();
+        assert_eq!(raised.namespaces, Some(7));
+        assert_eq!(raised.functions_per_namespace, Some(50));
+        assert_eq!(base.patched(&patch(r#"{"namespaces": null}"#)).unwrap().namespaces, None);
+        assert!(base.patched(&patch(r#"{"name_spaces": 7}"#)).is_err());
+        assert!(base.patched(&patch(r#"{"namespaces": "many"}"#)).is_err());
+        assert_eq!(base.patched(&patch(r#"{"profile": "fc"}"#)).unwrap().on_demand_instances, Some(300));
+    }
+}

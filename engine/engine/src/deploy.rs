@@ -1,0 +1,501 @@
+//! Functions: create, update, delete, and the work that follows (unpack, compile, switch over).
+
+use crate::{
+    CodeSource, Config, Deps, Engine, NewFunction,
+    catalog::{Entry, Inner, Memory, check_if_match, port_error},
+    pools::{Blanks, Serving},
+    records::{Counters, Records},
+};
+use bytes::Bytes;
+use sluice_decide::{Event, PoolId, PoolSpec};
+use sluice_domain::{
+    CodePackage, Dialect, Entity, Error, ErrorKind, Family, Field, Function, FunctionConfig, FunctionKey,
+    FunctionStatus, InstanceId, KnownRuntime, NamespaceKey, Quota, QuotaProfile, Result, RuntimeStatus, check_config,
+    check_function_name,
+};
+use sluice_ports::{InstanceSpec, PackageLimits};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, RwLock, atomic::Ordering},
+    time::Duration,
+};
+use tokio::sync::{Mutex, Notify};
+
+/// Files and directories in one package.
+const PACKAGE_ENTRIES: u64 = 100_000;
+/// Source files compiled ahead, at most; the rest is compiled when it is imported.
+const COMPILED_FILES: usize = 5_000;
+/// Files larger than this are not shown inline.
+const SHOWN_FILE_BYTES: u64 = 1 << 20;
+/// How often packages that nothing refers to are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+impl Engine {
+    /// Loads the catalog and starts the background loops. Must be called on a tokio runtime.
+    pub async fn open(config: Config, deps: Deps) -> Result<Engine> {
+        let snapshot = deps.catalog.load().await.map_err(port_error)?;
+        let records = Records::new(config.records_kept, config.record_log_bytes);
+        let inner = Inner {
+            records,
+            config,
+            deps,
+            catalog: RwLock::new(Memory::default()),
+            writing: Mutex::new(()),
+            settled: Notify::new(),
+            scopes: RwLock::new(HashMap::new()),
+            blanks: Blanks::default(),
+            next_pool: 1.into(),
+            next_request: 1.into(),
+            next_scope: 0.into(),
+            tick_soon: Notify::new(),
+            ticker_idle: false.into(),
+            counters: Counters::default(),
+        };
+        let engine = Engine { inner: Arc::new(inner) };
+        for stored in snapshot.quotas {
+            let state = engine.scope_state(&stored.scope, stored.dialect);
+            engine.apply_quota(&state, Arc::new(stored.quota));
+        }
+        engine.remember(snapshot.namespaces, snapshot.functions);
+        engine.spawn_loops();
+        Ok(engine)
+    }
+
+    fn remember(&self, namespaces: Vec<sluice_domain::Namespace>, functions: Vec<Function>) {
+        {
+            let mut catalog = self.inner.catalog.write().expect("catalog lock");
+            for namespace in namespaces {
+                catalog.namespaces.insert(namespace.key.clone(), Arc::new(namespace));
+            }
+        }
+        for function in functions {
+            let shown = Arc::new(function);
+            let serving = shown.status.is_callable().then(|| self.open_revision(&shown));
+            let entry = Entry { shown: shown.clone(), serving };
+            self.inner.catalog.write().expect("catalog lock").functions.insert(shown.key.clone(), entry);
+            if shown.status.is_pending() {
+                tokio::spawn(finish(self.clone(), shown));
+            }
+        }
+    }
+
+    /// Checks, stores and returns at once with status `Creating`; compiling goes on behind it.
+    pub async fn create_function(&self, new: NewFunction) -> Result<Arc<Function>> {
+        let key = &new.key;
+        check_function_name(key.dialect, &key.namespace, &key.name)?;
+        let quota = self.quota(&key.scope, key.dialect);
+        check_config(key.dialect, &new.config, &quota)?;
+        self.check_runtime(key.dialect, &new.config.runtime)?;
+        self.namespace(&key.namespace_key())?;
+        self.refuse_existing(key)?;
+        self.check_room(key, &quota)?;
+        let code = self.store_code(key, &new.config, new.code, &quota).await?;
+
+        let _writing = self.inner.writing.lock().await;
+        self.namespace(&key.namespace_key())?;
+        self.refuse_existing(key)?;
+        self.check_room(key, &quota)?;
+        let now = self.now();
+        let function = Function {
+            id: format!("lam-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]),
+            key: new.key,
+            config: new.config,
+            code,
+            revision: 1,
+            version: 1,
+            status: FunctionStatus::Creating,
+            status_reason: String::new(),
+            created: now,
+            modified: now,
+        };
+        self.inner.deps.catalog.put_function(&function).await.map_err(|error| match error {
+            sluice_ports::PortError::Conflict(_) => already_exists(&function.key),
+            other => port_error(other),
+        })?;
+        let function = Arc::new(function);
+        let entry = Entry { shown: function.clone(), serving: None };
+        self.inner.catalog.write().expect("catalog lock").functions.insert(function.key.clone(), entry);
+        tokio::spawn(finish(self.clone(), function.clone()));
+        Ok(function)
+    }
+
+    /// Changes configuration, code, or both. New code is served once it is ready; until then the old is.
+    pub async fn update_function(
+        &self,
+        key: &FunctionKey,
+        if_match: Option<&str>,
+        code: Option<CodeSource>,
+        change: impl FnOnce(&mut FunctionConfig) -> Result<()> + Send,
+    ) -> Result<Arc<Function>> {
+        let quota = self.quota(&key.scope, key.dialect);
+        let before = self.function(key)?;
+        check_if_match(if_match, &before.etag())?;
+        let stored = match code {
+            Some(source) => Some(self.store_code(key, &before.config, source, &quota).await?),
+            None => None,
+        };
+
+        let _writing = self.inner.writing.lock().await;
+        let current = self.function(key)?;
+        check_if_match(if_match, &current.etag())?;
+        if current.status == FunctionStatus::Deleting {
+            return Err(Error::new(ErrorKind::WrongState, "the function is being deleted"));
+        }
+        let mut next = (*current).clone();
+        change(&mut next.config)?;
+        check_config(key.dialect, &next.config, &quota)?;
+        self.check_runtime(key.dialect, &next.config.runtime)?;
+        let recompile = stored.is_some() || next.config.runtime != current.config.runtime;
+        if let Some(package) = stored {
+            next.code = package;
+        }
+        next.revision += 1;
+        next.version += 1;
+        next.modified = self.now();
+        next.status_reason = String::new();
+        if recompile || !current.status.is_callable() {
+            next.status =
+                if current.status.is_callable() { FunctionStatus::Updating } else { FunctionStatus::Creating };
+        }
+        self.inner.deps.catalog.put_function(&next).await.map_err(port_error)?;
+        let next = Arc::new(next);
+        if next.status.is_pending() {
+            self.show(&next);
+            tokio::spawn(finish(self.clone(), next.clone()));
+        } else {
+            self.serve(&next);
+        }
+        Ok(next)
+    }
+
+    pub async fn delete_function(&self, key: &FunctionKey, if_match: Option<&str>) -> Result<()> {
+        let _writing = self.inner.writing.lock().await;
+        let current = self.function(key)?;
+        check_if_match(if_match, &current.etag())?;
+        self.inner.deps.catalog.delete_function(key, current.version).await.map_err(port_error)?;
+        let removed = self.inner.catalog.write().expect("catalog lock").functions.remove(key);
+        if let Some(serving) = removed.and_then(|entry| entry.serving) {
+            self.retire(&serving);
+        }
+        self.inner.settled.notify_waiters();
+        Ok(())
+    }
+
+    pub fn function(&self, key: &FunctionKey) -> Result<Arc<Function>> {
+        self.entry(key).map(|entry| entry.shown)
+    }
+
+    pub(crate) fn entry(&self, key: &FunctionKey) -> Result<Entry> {
+        if let Some(found) = self.inner.catalog.read().expect("catalog lock").functions.get(key) {
+            return Ok(found.clone());
+        }
+        self.namespace(&key.namespace_key())?;
+        let message = match key.dialect {
+            Dialect::Scf => format!("function '{}' does not exist in namespace '{}'", key.name, key.namespace),
+            Dialect::Fc => format!("function '{}' does not exist in service '{}'", key.name, key.namespace),
+        };
+        Err(Error::not_found(Entity::Function, message))
+    }
+
+    /// All functions of a namespace, by name.
+    pub fn functions(&self, key: &NamespaceKey) -> Result<Vec<Arc<Function>>> {
+        self.namespace(key)?;
+        Ok(self.inner.catalog.read().expect("catalog lock").functions_of(key))
+    }
+
+    /// Waits until no work on the function is pending.
+    pub async fn settled(&self, key: &FunctionKey) -> Result<Arc<Function>> {
+        loop {
+            let changed = self.inner.settled.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let function = self.function(key)?;
+            if !function.status.is_pending() {
+                return Ok(function);
+            }
+            changed.await;
+        }
+    }
+
+    /// The package as it was uploaded.
+    pub async fn code(&self, function: &Function) -> Result<Bytes> {
+        self.inner.deps.blobs.get(&function.code.sha256).await.map_err(port_error)
+    }
+
+    /// One text file of the package; none when it is absent, large or not text.
+    pub async fn code_file(&self, function: &Function, path: &str) -> Result<Option<String>> {
+        match self.inner.deps.packages.read(&function.code, path, SHOWN_FILE_BYTES).await {
+            Ok(content) => Ok(String::from_utf8(content.to_vec()).ok()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn refuse_existing(&self, key: &FunctionKey) -> Result<()> {
+        match self.inner.catalog.read().expect("catalog lock").functions.contains_key(key) {
+            true => Err(already_exists(key)),
+            false => Ok(()),
+        }
+    }
+
+    fn check_room(&self, key: &FunctionKey, quota: &QuotaProfile) -> Result<()> {
+        let count = self.functions(&key.namespace_key())?.len() as u64;
+        match quota.functions_per_namespace {
+            Some(limit) if count >= limit => Err(Error::quota(
+                Quota::FunctionsPerNamespace,
+                format!("namespace '{}' has {count} functions; at most {limit} are allowed", key.namespace),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn runtime_status(&self, dialect: Dialect, id: &str) -> Option<RuntimeStatus> {
+        let known = KnownRuntime::find(dialect, id)?;
+        let is_it = |status: &RuntimeStatus| status.dialect == dialect && status.id == known.id;
+        self.runtimes().into_iter().find(is_it)
+    }
+
+    /// What this host will run a function on, or why it cannot.
+    fn check_runtime(&self, dialect: Dialect, id: &str) -> Result<()> {
+        let status = self.runtime_status(dialect, id);
+        let refuse = |why: String| {
+            let available: Vec<String> = self
+                .runtimes()
+                .into_iter()
+                .filter(|status| status.dialect == dialect && status.interpreter.is_some())
+                .map(|status| status.id)
+                .collect();
+            let message = format!("runtime '{id}' is not installed on this host: {why}. Installed: {}", available.join(", "));
+            Err(Error::invalid(Field::Runtime, message))
+        };
+        match status {
+            Some(status) if status.interpreter.is_none() => {
+                refuse(status.reason.unwrap_or_else(|| "no interpreter was found".to_owned()))
+            }
+            Some(status) if status.stands_in && self.inner.config.strict_runtimes => {
+                refuse(format!("only version {} of its family is there and --strict-runtimes is set", status.version.unwrap_or_default()))
+            }
+            Some(_) => Ok(()),
+            None => refuse("it is unknown".to_owned()),
+        }
+    }
+
+    /// Turns any source of code into a stored, unpacked package within the quotas.
+    async fn store_code(
+        &self,
+        key: &FunctionKey,
+        config: &FunctionConfig,
+        source: CodeSource,
+        quota: &QuotaProfile,
+    ) -> Result<CodePackage> {
+        let packages = &self.inner.deps.packages;
+        let zip = match source {
+            CodeSource::Stored(package) => return Ok(package),
+            CodeSource::Zip(zip) => zip,
+            CodeSource::Inline { file, content } => packages.zip_single(&file, &content).map_err(port_error)?,
+            CodeSource::Sample => {
+                let (file, content) = sample(key.dialect, config)?;
+                packages.zip_single(&file, content.as_bytes()).map_err(port_error)?
+            }
+        };
+        if zip.len() > quota.code_zip_bytes() {
+            let message = format!("the package is {} bytes; at most {} MB are allowed in a request", zip.len(), quota.code_zip_mb);
+            return Err(Error::invalid(Field::CodeZip, message));
+        }
+        if let Some(limit) = quota.code_total_gb {
+            let used = self.usage(&key.scope, key.dialect).code_bytes;
+            if (used + zip.len() as u64) as f64 > limit * (1u64 << 30) as f64 {
+                let message = format!("code of all functions in region {} would exceed {limit} GB", key.scope.region);
+                return Err(Error::quota(Quota::CodeTotal, message));
+            }
+        }
+        let unzipped = quota.code_unzipped_mb.unwrap_or(10_240.0) * 1_048_576.0;
+        let limits = PackageLimits { unzipped_bytes: unzipped as u64, entries: PACKAGE_ENTRIES };
+        let package = packages.unpack(zip.clone(), limits).await.map_err(port_error)?;
+        self.inner.deps.blobs.put(zip).await.map_err(port_error)?;
+        Ok(package)
+    }
+
+    /// Shows a function's new state without serving it yet.
+    fn show(&self, function: &Arc<Function>) {
+        let mut catalog = self.inner.catalog.write().expect("catalog lock");
+        if let Some(entry) = catalog.functions.get_mut(&function.key) {
+            entry.shown = function.clone();
+        }
+        drop(catalog);
+        self.inner.settled.notify_waiters();
+    }
+
+    /// Sends requests to this revision from now on and lets the previous one drain.
+    fn serve(&self, function: &Arc<Function>) {
+        let serving = self.open_revision(function);
+        let mut catalog = self.inner.catalog.write().expect("catalog lock");
+        let Some(entry) = catalog.functions.get_mut(&function.key) else {
+            drop(catalog);
+            return self.retire(&serving);
+        };
+        entry.shown = function.clone();
+        let previous = entry.serving.replace(serving);
+        drop(catalog);
+        if let Some(previous) = previous {
+            self.retire(&previous);
+        }
+        self.inner.settled.notify_waiters();
+    }
+
+    /// New instances for all functions of a namespace whose shared settings changed.
+    pub(crate) fn reopen_functions(&self, key: &NamespaceKey) {
+        let functions = self.inner.catalog.read().expect("catalog lock").functions_of(key);
+        for function in functions.into_iter().filter(|function| function.status == FunctionStatus::Active) {
+            self.serve(&function);
+        }
+    }
+
+    fn open_revision(&self, function: &Arc<Function>) -> Arc<Serving> {
+        let key = &function.key;
+        let scope = self.scope_state(&key.scope, key.dialect);
+        let pool = PoolId(self.inner.next_pool.fetch_add(1, Ordering::Relaxed));
+        let memory_mb = u64::from(function.config.memory_mib);
+        let spec = PoolSpec { namespace: key.namespace.clone(), memory_mb };
+        self.inner.step(&scope, Event::PoolOpened { pool, spec });
+        let namespace = self.namespace(&key.namespace_key()).ok();
+        let mut config = function.config.clone();
+        config.public_network &= namespace.as_ref().is_none_or(|namespace| namespace.public_network);
+        let quota = scope.quota.load();
+        let spec = InstanceSpec {
+            id: InstanceId(0),
+            function: key.clone(),
+            revision: function.revision_key(),
+            config,
+            version: match key.dialect {
+                Dialect::Scf => "$LATEST".to_owned(),
+                Dialect::Fc => "LATEST".to_owned(),
+            },
+            code_dir: self.inner.deps.packages.directory(&function.code),
+            namespace_attributes: Arc::new(namespace.map(|found| found.attributes.clone()).unwrap_or_default()),
+            response_limit: quota.response_bytes(),
+            log_window_bytes: quota.log_window_bytes,
+            log_window_lines: quota.log_window_lines,
+            log_line_bytes: quota.log_line_bytes,
+        };
+        let blank_pool = self.inner.deps.backend.blank_pool(key.dialect, &function.config.runtime);
+        Arc::new(Serving { function: function.clone(), pool, scope: scope.clone(), spec, blank_pool })
+    }
+
+    fn retire(&self, serving: &Serving) {
+        let commands = self.inner.step(&serving.scope, Event::PoolRetired { pool: serving.pool });
+        self.inner.carry_out(&serving.scope, commands);
+    }
+}
+
+fn already_exists(key: &FunctionKey) -> Error {
+    let noun = if key.dialect == Dialect::Fc { "service" } else { "namespace" };
+    Error::exists(Entity::Function, format!("function '{}' already exists in {noun} '{}'", key.name, key.namespace))
+}
+
+/// A hello-world under the name that the handler asks for.
+fn sample(dialect: Dialect, config: &FunctionConfig) -> Result<(String, String)> {
+    let family = KnownRuntime::find(dialect, &config.runtime).map(|known| known.family);
+    let (file, function) = config.handler.rsplit_once('.').unwrap_or(("index", "main_handler"));
+    match family {
+        Some(Family::Python) => Ok((
+            format!("{file}.py"),
+            format!("def {function}(event, context):\n    print(\"hello world\")\n    return \"hello world\"\n"),
+        )),
+        Some(Family::Node) => Ok((
+            format!("{file}.js"),
+            format!("exports.{function} = async (event, context) => {{\n  console.log('hello world');\n  return 'hello world';\n}};\n"),
+        )),
+        _ => Err(Error::missing(Field::Code, format!("code is required for runtime '{}'", config.runtime))),
+    }
+}
+
+/// Unpacks if need be, compiles, and switches over. Runs again after a restart if it was cut short.
+async fn finish(engine: Engine, function: Arc<Function>) {
+    let outcome = prepare(&engine, &function).await;
+    let _writing = engine.inner.writing.lock().await;
+    let Ok(current) = engine.function(&function.key) else { return };
+    if current.version != function.version {
+        return;
+    }
+    let mut next = (*current).clone();
+    next.version += 1;
+    match &outcome {
+        Ok(()) => next.status = FunctionStatus::Active,
+        Err(error) => {
+            next.status = match current.status {
+                FunctionStatus::Updating => FunctionStatus::UpdateFailed,
+                _ => FunctionStatus::CreateFailed,
+            };
+            next.status_reason = error.message.clone();
+        }
+    }
+    if let Err(error) = engine.inner.deps.catalog.put_function(&next).await {
+        tracing::error!(function = %next.key.name, %error, "could not store a function's new state");
+        next.version -= 1;
+    }
+    let next = Arc::new(next);
+    match outcome {
+        Ok(()) => engine.serve(&next),
+        Err(_) => engine.show(&next),
+    }
+}
+
+async fn prepare(engine: &Engine, function: &Function) -> Result<()> {
+    let deps = &engine.inner.deps;
+    if !deps.packages.is_unpacked(&function.code).await.map_err(port_error)? {
+        let zip = deps.blobs.get(&function.code.sha256).await.map_err(port_error)?;
+        let limits = PackageLimits { unzipped_bytes: u64::MAX, entries: PACKAGE_ENTRIES };
+        deps.packages.unpack(zip, limits).await.map_err(port_error)?;
+    }
+    let family = KnownRuntime::find(function.key.dialect, &function.config.runtime).map(|known| known.family);
+    if family == Some(Family::Python) {
+        if let Err(error) = compile(engine, function).await {
+            // Only speed is lost: what is not compiled ahead is compiled when it is imported.
+            tracing::warn!(function = %function.key.name, %error, "could not compile ahead");
+        }
+    }
+    Ok(())
+}
+
+async fn compile(engine: &Engine, function: &Function) -> sluice_ports::PortResult<()> {
+    let deps = &engine.inner.deps;
+    let files = deps.packages.files(&function.code, "py", COMPILED_FILES).await?;
+    if files.is_empty() {
+        return Ok(());
+    }
+    let directory = deps.packages.directory(&function.code);
+    let compiled = deps.backend.compile(function.key.dialect, &function.config.runtime, directory, files).await?;
+    deps.packages.add(&function.code, compiled).await
+}
+
+/// Removes packages and blobs that neither a function nor a living instance refers to.
+pub(crate) async fn sweep_loop(inner: std::sync::Weak<Inner>) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        let Some(inner) = inner.upgrade() else { return };
+        let _writing = inner.writing.lock().await;
+        if let Err(error) = sweep(&inner).await {
+            tracing::warn!(%error, "could not remove unused code");
+        }
+    }
+}
+
+async fn sweep(inner: &Inner) -> sluice_ports::PortResult<()> {
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    for entry in inner.catalog.read().expect("catalog lock").functions.values() {
+        used.insert(entry.shown.code.sha256.clone());
+        used.extend(entry.serving.iter().map(|serving| serving.function.code.sha256.clone()));
+    }
+    let scopes: Vec<_> = inner.scopes.read().expect("scopes lock").values().cloned().collect();
+    for scope in scopes {
+        let core = scope.core.lock().expect("scope lock");
+        used.extend(core.instances.values().map(|live| live.serving.function.code.sha256.clone()));
+    }
+    for sha256 in inner.deps.blobs.list().await? {
+        if !used.contains(&sha256) {
+            inner.deps.packages.remove(&CodePackage { sha256: sha256.clone(), ..CodePackage::default() }).await?;
+            inner.deps.blobs.delete(&sha256).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Quota profiles: read on every request, changed while running.
+
+use crate::{Engine, Usage, pools::ScopeState};
+use sluice_decide::{Event, Limits};
+use sluice_domain::{Dialect, QuotaProfile, Result, Scope};
+use sluice_ports::StoredQuota;
+use std::sync::Arc;
+
+impl Engine {
+    /// The limits in force for a scope.
+    pub fn quota(&self, scope: &Scope, dialect: Dialect) -> Arc<QuotaProfile> {
+        self.scope_state(scope, dialect).quota.load_full()
+    }
+
+    /// Changes limits; running requests are not affected, the next one is (spec: QUO-27).
+    pub async fn patch_quota(
+        &self,
+        scope: &Scope,
+        dialect: Dialect,
+        patch: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Arc<QuotaProfile>> {
+        let _writing = self.inner.writing.lock().await;
+        let state = self.scope_state(scope, dialect);
+        let quota = Arc::new(state.quota.load().patched(patch)?);
+        let stored = StoredQuota { scope: scope.clone(), dialect, quota: (*quota).clone() };
+        self.inner.deps.catalog.put_quota(&stored).await.map_err(crate::catalog::port_error)?;
+        self.apply_quota(&state, quota.clone());
+        Ok(quota)
+    }
+
+    pub(crate) fn apply_quota(&self, state: &Arc<ScopeState>, quota: Arc<QuotaProfile>) {
+        state.quota.store(quota.clone());
+        let commands = self.inner.step(state, Event::LimitsChanged(Limits::from(&*quota)));
+        self.inner.carry_out(state, commands);
+        self.inner.tick_soon.notify_one();
+    }
+
+    /// What the scope holds now.
+    pub fn usage(&self, scope: &Scope, dialect: Dialect) -> Usage {
+        let catalog = self.inner.catalog.read().expect("catalog lock");
+        let namespaces = catalog
+            .namespaces
+            .range(crate::catalog::first_key(scope, dialect)..)
+            .take_while(|(key, _)| key.scope == *scope && key.dialect == dialect);
+        let mut usage = Usage::default();
+        for (key, _) in namespaces {
+            let functions = catalog.functions_of(key);
+            usage.code_bytes += functions.iter().map(|function| function.code.size).sum::<u64>();
+            let names = functions.iter().map(|function| function.key.name.clone()).collect();
+            usage.namespaces.push((key.name.clone(), names));
+        }
+        drop(catalog);
+        let state = self.scope_state(scope, dialect);
+        usage.busy_mb = state.core.lock().expect("scope lock").state.busy_mb();
+        usage
+    }
+}

@@ -1,0 +1,149 @@
+//! Where code runs.
+
+use crate::PortResult;
+use async_trait::async_trait;
+use bytes::Bytes;
+use sluice_domain::{
+    Dialect, Failure, FailureKind, FunctionConfig, FunctionKey, InstanceId, LogCut, RequestId, RevisionKey,
+    RuntimeStatus,
+};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+/// Everything an instance needs to know to serve one revision.
+#[derive(Clone, Debug)]
+pub struct InstanceSpec {
+    pub id: InstanceId,
+    pub function: FunctionKey,
+    pub revision: RevisionKey,
+    pub config: FunctionConfig,
+    /// The version as code sees it: `$LATEST` or `LATEST` or a number.
+    pub version: String,
+    /// The unpacked package.
+    pub code_dir: PathBuf,
+    /// Settings of the namespace that FC's context shows (role, logConfig …).
+    pub namespace_attributes: Arc<serde_json::Map<String, serde_json::Value>>,
+    /// Environment and context beyond the function's own, such as account and region, are the backend's to fill.
+    pub response_limit: usize,
+    pub log_window_bytes: u64,
+    pub log_window_lines: u64,
+    pub log_line_bytes: u64,
+}
+
+/// What is put into a sandbox to make it an instance.
+pub type Assignment = InstanceSpec;
+
+/// A sandbox with an interpreter and no user code, used once.
+pub trait Blank: Send + Sync {
+    /// The family of runtimes it can serve: the key of its pool.
+    fn runtime(&self) -> &str;
+    fn as_any(self: Box<Self>) -> Box<dyn std::any::Any + Send>;
+}
+
+/// An instance that is ready, and how long its making took.
+pub struct Started {
+    pub instance: Arc<dyn Instance>,
+    /// Taking the blank over, or creating the sandbox.
+    pub sandbox: Duration,
+    /// Mounting code, setting limits.
+    pub mount: Duration,
+    /// Loading user code.
+    pub init: Duration,
+    pub from_blank: bool,
+    /// What the user's code printed while it was loaded.
+    pub log: String,
+    pub log_cut: LogCut,
+}
+
+/// Why an instance did not come up.
+#[derive(Debug)]
+pub enum StartError {
+    /// The user's code is at fault.
+    Function { failure: Failure, log: String, memory_used: u64, init: Duration },
+    /// The host has no room; another try later may pass.
+    NoRoom(String),
+    /// The platform is at fault; the message is for the operator.
+    Platform(String),
+}
+
+/// One request to an instance.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub request_id: RequestId,
+    /// What the caller asked for, as FC's context shows it.
+    pub qualifier: String,
+    pub payload: Bytes,
+    pub timeout: Duration,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    pub result: Result<Bytes, Failure>,
+    pub duration: Duration,
+    pub memory_used: u64,
+    pub log: String,
+    pub log_cut: LogCut,
+    /// The instance can take another request. When false it is dead or must be stopped.
+    pub reusable: bool,
+}
+
+/// A running instance of one revision. It handles one call at a time.
+#[async_trait]
+pub trait Instance: Send + Sync {
+    fn id(&self) -> InstanceId;
+    /// Runs one call to its end: the reply, the time limit, or the death of the process, whichever is first.
+    /// A call whose time ran out leaves the instance dead, with its whole process tree.
+    async fn call(&self, call: Call) -> Reply;
+    /// Stops giving it processor time until the next call, which thaws it by itself.
+    fn freeze(&self);
+    /// Ends it and everything it started, at once. Calling twice is no error.
+    fn stop(&self);
+    /// Whether its process is still there. Cheap; used to notice deaths between calls.
+    fn is_alive(&self) -> bool;
+}
+
+/// Promises: an instance sees only its own code; nothing of it is left when it is stopped; it dies with the
+/// server; a blank never holds code or secrets before `start` takes it.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// What this host can run, for every id of the catalogue.
+    fn runtimes(&self) -> Vec<RuntimeStatus>;
+    /// Which pool of blanks serves a runtime id; none when it cannot be run here.
+    fn blank_pool(&self, dialect: Dialect, runtime: &str) -> Option<String>;
+    /// Makes a blank for a pool.
+    async fn make_blank(&self, pool: &str) -> PortResult<Box<dyn Blank>>;
+    /// Brings an instance up, from `blank` if one is given and fits, and runs the user's top-level code and
+    /// initializer within the initialisation timeout.
+    async fn start(&self, assignment: Assignment, blank: Option<Box<dyn Blank>>) -> Result<Started, StartError>;
+    /// Compiles source files ahead of the first start; empty for languages without such a step.
+    async fn compile(
+        &self,
+        dialect: Dialect,
+        runtime: &str,
+        code_dir: PathBuf,
+        files: Vec<String>,
+    ) -> PortResult<Vec<CompiledFile>>;
+    /// Memory of the host that new instances may take, in MiB, headroom already subtracted.
+    fn free_memory_mib(&self) -> u64;
+    /// Ends everything.
+    async fn shutdown(&self);
+}
+
+/// A file made from a package's source, relative to the package's root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompiledFile {
+    pub path: String,
+    pub content: Bytes,
+}
+
+impl StartError {
+    /// A failure of the user's code with nothing else to tell.
+    pub fn function(kind: FailureKind, message: impl Into<String>) -> Self {
+        StartError::Function {
+            failure: Failure::new(kind, message),
+            log: String::new(),
+            memory_used: 0,
+            init: Duration::ZERO,
+        }
+    }
+}
