@@ -1,3 +1,5 @@
+//! Blobs and packages that live in memory.
+
 use crate::{Blobs, CompiledFile, PackageLimits, Packages, PortError, PortResult};
 use async_trait::async_trait;
 use bytes::Bytes;

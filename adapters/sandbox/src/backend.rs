@@ -1,0 +1,360 @@
+//! The `Backend` port over sandboxes.
+//!
+//! A start takes a blank if there is one: set its limits, attach the code, tell it what to be. Otherwise it makes
+//! a sandbox and forks a process into it from the interpreter's template, or executes the interpreter where the
+//! language cannot fork or the function's environment must be there from the first instruction.
+
+use crate::{
+    bootstrap, cgroup::Hierarchy,
+    client::Launcher,
+    connection::Connection,
+    dns, environment,
+    frame::{self, Frame},
+    instance::SandboxedInstance,
+    launcher::Settings,
+    log::{Collector, Limits},
+    network::Network,
+    runtimes::{Interpreter, Runtimes},
+    sandbox::{Maker, Sandbox},
+    scratch::ScratchMaker,
+    slots::{Slots, code_mount},
+    start,
+    wire::{Order, Process},
+};
+use async_trait::async_trait;
+use sluice_domain::{Dialect, Family, KnownRuntime, RuntimeStatus};
+use sluice_ports::{Assignment, Backend, Blank, CompiledFile, PortError, PortResult, StartError, Started};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Settings of the backend.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// Eight hex digits that mark everything this server makes on the host.
+    pub tag: String,
+    /// For scratch images and the launcher's root.
+    pub run_dir: PathBuf,
+    /// Directory with runtime bundles, each `NAME/bin/…`.
+    pub bundles: Option<PathBuf>,
+    /// Upstream name servers are read from here.
+    pub resolv_conf: PathBuf,
+    /// Host things kept ready for new sandboxes.
+    pub reserve: usize,
+    /// Memory that is left to the host, in MiB.
+    pub headroom_mib: u64,
+}
+
+pub struct SandboxBackend {
+    maker: Arc<Maker>,
+    runtimes: Runtimes,
+    statuses: Vec<RuntimeStatus>,
+    free_memory: FreeMemory,
+    headroom_mib: u64,
+}
+
+/// A sandbox whose process has loaded the bootstrap and nothing else.
+struct SandboxedBlank {
+    pool: String,
+    sandbox: Arc<Sandbox>,
+    connection: Connection,
+}
+
+impl Blank for SandboxedBlank {
+    fn runtime(&self) -> &str {
+        &self.pool
+    }
+    fn as_any(self: Box<Self>) -> Box<dyn std::any::Any + Send> {
+        self
+    }
+}
+
+impl SandboxBackend {
+    /// Removes what an earlier run with this tag left on the host, then prepares everything anew.
+    pub async fn start(config: SandboxConfig) -> io::Result<Arc<Self>> {
+        let context = |what: &'static str| move |error: io::Error| io::Error::other(format!("{what}: {error}"));
+        let hierarchy = Hierarchy::find(&format!("sluice-{}", config.tag)).map_err(context("control groups"))?;
+        hierarchy.sweep()?;
+        Network::sweep(&config.tag).map_err(context("removing old links"))?;
+        hierarchy.prepare().map_err(context("control groups"))?;
+        let network = Network::create(&config.tag).map_err(context("sandbox network"))?;
+        let scratch = ScratchMaker::create(&config.run_dir.join("scratch")).map_err(context("scratch filesystem"))?;
+        let runtimes = Runtimes::discover(config.bundles.as_deref());
+        let root = config.run_dir.join("root");
+        fs::create_dir_all(&root)?;
+        let settings = Settings {
+            root,
+            name_server: Some(network.gateway()),
+            vendor_paths: runtimes.vendor_paths(),
+            extra: runtimes.prefixes(),
+        };
+        dns::serve(network.gateway(), config.resolv_conf.clone()).await.map_err(context("name server"))?;
+        let launcher = Launcher::start(&settings).map_err(context("sandbox launcher"))?;
+        let slots = Slots::start(&config.tag, hierarchy, network, scratch, config.reserve);
+        let maker = Arc::new(Maker { launcher, slots, next: AtomicU64::new(1) });
+        let receiver = Arc::downgrade(&maker);
+        tokio::spawn(async move {
+            if let Some(maker) = receiver.upgrade() {
+                maker.launcher.receive_answers().await;
+            }
+        });
+        let statuses = runtimes.statuses();
+        let backend = Self {
+            maker,
+            runtimes,
+            statuses,
+            free_memory: FreeMemory::default(),
+            headroom_mib: config.headroom_mib,
+        };
+        backend.start_templates().await?;
+        Ok(Arc::new(backend))
+    }
+
+    async fn start_templates(&self) -> io::Result<()> {
+        let mut started = BTreeSet::new();
+        for known in sluice_domain::KNOWN_RUNTIMES {
+            let Some((interpreter, _)) = self.runtimes.choose(known) else { continue };
+            if interpreter.family != Family::Python || !started.insert(interpreter.path.clone()) {
+                continue;
+            }
+            let program = interpreter.path.display().to_string();
+            let script = format!("{}/template.py", bootstrap::DIRECTORY);
+            let arguments = [&program, "-I", "-X", "utf8", "-B", &script].map(str::to_owned).to_vec();
+            let order = Order::Template { name: program.clone(), program, arguments };
+            self.maker.launcher.order(order, &[]).await.map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
+    fn interpreter(&self, dialect: Dialect, runtime: &str) -> Option<&Interpreter> {
+        let known = KnownRuntime::find(dialect, runtime)?;
+        self.statuses.iter().find(|status| status.dialect == dialect && status.id == known.id)?.interpreter.as_ref()?;
+        self.runtimes.choose(known).map(|(interpreter, _)| interpreter)
+    }
+
+    fn by_pool(&self, pool: &str) -> Option<&Interpreter> {
+        let of_pool = |known: &KnownRuntime| self.interpreter(known.dialect, known.id);
+        sluice_domain::KNOWN_RUNTIMES.iter().filter_map(of_pool).find(|found| pool_of(found) == pool)
+    }
+
+    /// A sandbox whose process has not reported yet.
+    async fn blank_sandbox(&self, interpreter: &Interpreter) -> io::Result<(Arc<Sandbox>, Connection)> {
+        let process = match interpreter.family {
+            Family::Python => Process::Fork { template: interpreter.path.display().to_string() },
+            _ => execute(interpreter, crate::launcher::template_environment()),
+        };
+        self.maker.make("sluice".to_owned(), process, &[], |_| Ok(())).await
+    }
+
+    async fn from_blank(&self, spec: &Assignment, blank: SandboxedBlank) -> Result<Made, io::Error> {
+        let began = Instant::now();
+        let SandboxedBlank { sandbox, connection, .. } = blank;
+        let offline = !spec.config.public_network;
+        let memory = u64::from(spec.config.memory_mib);
+        let prepared = sandbox.with_slot(|slot| {
+            slot.group.set_size(memory)?;
+            if offline { slot.port.go_offline() } else { Ok(()) }
+        });
+        prepared.unwrap_or_else(|| Err(io::Error::other("the blank is gone")))?;
+        let taken = began.elapsed();
+        sandbox.mount(&[code_target(spec)?]).await?;
+        Ok(Made { sandbox, connection, sandbox_time: taken, mount_time: began.elapsed() - taken, from_blank: true })
+    }
+
+    async fn from_nothing(&self, spec: &Assignment, interpreter: &Interpreter) -> Result<Made, io::Error> {
+        let began = Instant::now();
+        let own_process = environment::needs_own_process(&spec.config);
+        let process = match interpreter.family {
+            Family::Python if !own_process => Process::Fork { template: interpreter.path.display().to_string() },
+            _ => {
+                let variables = environment::variables(spec);
+                execute(interpreter, variables.into_iter().map(|(key, value)| format!("{key}={value}")).collect())
+            }
+        };
+        let mounts = [code_target(spec)?];
+        let mount_time = began.elapsed();
+        let offline = !spec.config.public_network;
+        let memory = u64::from(spec.config.memory_mib);
+        let (sandbox, connection) = self
+            .maker
+            .make(environment::hostname(spec), process, &mounts, |slot| {
+                slot.group.set_size(memory)?;
+                if offline { slot.port.go_offline() } else { Ok(()) }
+            })
+            .await?;
+        Ok(Made { sandbox, connection, sandbox_time: began.elapsed() - mount_time, mount_time, from_blank: false })
+    }
+
+    async fn make(&self, spec: &Assignment, blank: Option<Box<dyn Blank>>) -> Result<Made, StartError> {
+        let interpreter = self
+            .interpreter(spec.function.dialect, &spec.config.runtime)
+            .ok_or_else(|| StartError::Platform(format!("runtime '{}' is gone from this host", spec.config.runtime)))?;
+        let usable = !environment::needs_own_process(&spec.config);
+        let blank = blank
+            .and_then(|blank| blank.as_any().downcast::<SandboxedBlank>().ok())
+            .filter(|blank| usable && blank.pool == pool_of(interpreter) && blank.sandbox.is_alive());
+        if let Some(blank) = blank {
+            match self.from_blank(spec, *blank).await {
+                Ok(made) => return Ok(made),
+                Err(error) => tracing::warn!(%error, "a blank could not be used"),
+            }
+        }
+        self.from_nothing(spec, interpreter).await.map_err(|error| StartError::Platform(error.to_string()))
+    }
+}
+
+/// A sandbox with the code in it, before the user's code is loaded.
+struct Made {
+    sandbox: Arc<Sandbox>,
+    connection: Connection,
+    sandbox_time: Duration,
+    mount_time: Duration,
+    from_blank: bool,
+}
+
+fn code_target(spec: &Assignment) -> io::Result<(String, std::os::fd::OwnedFd)> {
+    let target = environment::code_directory(spec.function.dialect).to_owned();
+    Ok((target, code_mount(&spec.code_dir)?))
+}
+
+fn pool_of(interpreter: &Interpreter) -> String {
+    format!("{}-{}", interpreter.family.as_str(), interpreter.version)
+}
+
+/// Running the bootstrap as a process of its own.
+fn execute(interpreter: &Interpreter, environment: Vec<String>) -> Process {
+    let program = interpreter.path.display().to_string();
+    let arguments: Vec<String> = match interpreter.family {
+        Family::Node => {
+            let script = format!("{}/bootstrap.js", bootstrap::DIRECTORY);
+            [&program, script.as_str()].map(str::to_owned).to_vec()
+        }
+        _ => {
+            let script = format!("{}/bootstrap.py", bootstrap::DIRECTORY);
+            [&program, "-I", "-X", "utf8", "-B", &script].map(str::to_owned).to_vec()
+        }
+    };
+    Process::Execute { program, arguments, environment }
+}
+
+#[async_trait]
+impl Backend for SandboxBackend {
+    fn runtimes(&self) -> Vec<RuntimeStatus> {
+        self.statuses.clone()
+    }
+
+    fn blank_pool(&self, dialect: Dialect, runtime: &str) -> Option<String> {
+        self.interpreter(dialect, runtime).map(pool_of)
+    }
+
+    async fn make_blank(&self, pool: &str) -> PortResult<Box<dyn Blank>> {
+        let interpreter = self.by_pool(pool).ok_or_else(|| PortError::NotFound(format!("pool {pool}")))?;
+        let failed = |error: String| PortError::Failed(error);
+        let (sandbox, mut connection) =
+            self.blank_sandbox(interpreter).await.map_err(|error| failed(error.to_string()))?;
+        start::await_blank(&mut connection).await.map_err(failed)?;
+        Ok(Box::new(SandboxedBlank { pool: pool.to_owned(), sandbox, connection }))
+    }
+
+    async fn start(&self, spec: Assignment, blank: Option<Box<dyn Blank>>) -> Result<Started, StartError> {
+        let Made { sandbox, mut connection, sandbox_time, mount_time, from_blank } = self.make(&spec, blank).await?;
+        let initialised = start::initialise(&mut connection, &spec, None, None, Some(&sandbox)).await?;
+        let limits = start::log_limits(&spec);
+        let instance = SandboxedInstance::new(spec.id, connection, sandbox, limits, spec.response_limit);
+        Ok(Started {
+            instance: Arc::new(instance),
+            sandbox: sandbox_time,
+            mount: mount_time,
+            init: initialised.took,
+            from_blank,
+            log: initialised.log,
+            log_cut: initialised.log_cut,
+        })
+    }
+
+    async fn compile(
+        &self,
+        dialect: Dialect,
+        runtime: &str,
+        code_dir: PathBuf,
+        files: Vec<String>,
+    ) -> PortResult<Vec<CompiledFile>> {
+        let failed = |error: String| PortError::Failed(error);
+        let Some(interpreter) = self.interpreter(dialect, runtime).filter(|found| found.family == Family::Python)
+        else {
+            return Ok(Vec::new());
+        };
+        let (sandbox, mut connection) =
+            self.blank_sandbox(interpreter).await.map_err(|error| failed(error.to_string()))?;
+        start::await_blank(&mut connection).await.map_err(failed)?;
+        let target = environment::code_directory(dialect);
+        let mount = code_mount(&code_dir).map_err(|error| failed(error.to_string()))?;
+        sandbox.mount(&[(target.to_owned(), mount)]).await.map_err(|error| failed(error.to_string()))?;
+        compile_in(&mut connection, target, &files).await.map_err(failed)
+    }
+
+    fn free_memory_mib(&self) -> u64 {
+        self.free_memory.read().saturating_sub(self.headroom_mib)
+    }
+
+    async fn shutdown(&self) {
+        self.maker.slots.close();
+        self.maker.launcher.stop();
+    }
+}
+
+/// How long compiling a package may take before it is left to its imports.
+const COMPILE_PATIENCE: Duration = Duration::from_secs(60);
+
+async fn compile_in(connection: &mut Connection, code_dir: &str, files: &[String]) -> Result<Vec<CompiledFile>, String> {
+    let body = serde_json::json!({"code_dir": code_dir, "files": files}).to_string();
+    let mut log = Collector::new(Limits { window_bytes: 0, window_lines: 0, line_bytes: 0 });
+    let mut compiled = Vec::new();
+    let talk = async {
+        connection.send(&frame::plain(b'C', body.as_bytes())).await.map_err(|error| error.to_string())?;
+        loop {
+            match connection.hear(&mut log).await {
+                crate::connection::Heard::Frame(Frame::Compiled { path, content }) => {
+                    compiled.push(CompiledFile { path, content });
+                }
+                crate::connection::Heard::Frame(Frame::CompileDone) => return Ok(compiled),
+                other => return Err(format!("compiling ended early: {other:?}")),
+            }
+        }
+    };
+    tokio::time::timeout(COMPILE_PATIENCE, talk).await.unwrap_or_else(|_| Err("compiling took too long".to_owned()))
+}
+
+/// The host's free memory, read at most every 50 ms: it is asked for on every request.
+#[derive(Default)]
+struct FreeMemory {
+    value_mib: AtomicU64,
+    read_at_ms: AtomicU64,
+    epoch: std::sync::OnceLock<Instant>,
+}
+
+impl FreeMemory {
+    fn read(&self) -> u64 {
+        let now = self.epoch.get_or_init(Instant::now).elapsed().as_millis() as u64 + 1;
+        let last = self.read_at_ms.load(Ordering::Relaxed);
+        if last == 0 || now - last >= 50 {
+            self.value_mib.store(available_mib(Path::new("/proc/meminfo")), Ordering::Relaxed);
+            self.read_at_ms.store(now, Ordering::Relaxed);
+        }
+        self.value_mib.load(Ordering::Relaxed)
+    }
+}
+
+pub fn available_mib(meminfo: &Path) -> u64 {
+    let text = fs::read_to_string(meminfo).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib: Option<u64> = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
+    kib.map_or(u64::MAX, |kib| kib / 1024)
+}

@@ -1,0 +1,128 @@
+//! The server's end of the launcher.
+
+use crate::{
+    launcher::{SOCKET_FD, Settings},
+    sys,
+    wire::{self, Answer, Order, PACKET_BYTES, Request},
+};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use std::{
+    collections::HashMap,
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::process::CommandExt,
+    },
+    process::{Child, Command, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::oneshot,
+};
+
+/// Gives orders and hands each its answer. Orders are carried out one after the other.
+pub struct Launcher {
+    socket: AsyncFd<OwnedFd>,
+    waiting: Mutex<Option<HashMap<u64, oneshot::Sender<Outcome>>>>,
+    next: AtomicU64,
+    child: Mutex<Child>,
+}
+
+type Outcome = Result<Option<OwnedFd>, String>;
+
+impl Launcher {
+    /// Executes this program again as the launcher and waits until it is ready.
+    pub fn start(settings: &Settings) -> io::Result<Self> {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        let argument = serde_json::to_string(settings).map_err(io::Error::other)?;
+        let mut command = Command::new("/proc/self/exe");
+        command
+            .args(["sandbox-launcher", &argument])
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .process_group(0);
+        let number = std::os::fd::AsRawFd::as_raw_fd(&theirs);
+        // SAFETY: between fork and exec only dup2 is called, which is safe there.
+        unsafe {
+            command.pre_exec(move || {
+                let theirs = BorrowedFd::borrow_raw(number);
+                sys::place_fd(theirs, SOCKET_FD)
+            });
+        }
+        let child = command.spawn()?;
+        drop(theirs);
+        let mut buffer = vec![0; PACKET_BYTES];
+        if wire::receive::<Answer>(&ours, &mut buffer)?.is_none() {
+            return Err(io::Error::other("the sandbox launcher ended at once; its message is above"));
+        }
+        rustix::io::ioctl_fionbio(&ours, true)?;
+        Ok(Self {
+            socket: sys::watch(ours, Interest::READABLE | Interest::WRITABLE)?,
+            waiting: Mutex::new(Some(HashMap::new())),
+            next: AtomicU64::new(1),
+            child: Mutex::new(child),
+        })
+    }
+
+    /// Gives an order and waits for what came of it.
+    pub async fn order(&self, order: Order, fds: &[BorrowedFd<'_>]) -> Outcome {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        match self.waiting.lock().expect("launcher lock").as_mut() {
+            Some(waiting) => waiting.insert(number, sender),
+            None => return Err("the sandbox launcher is gone".to_owned()),
+        };
+        let request = Request { number, order };
+        let sent = self.socket.async_io(Interest::WRITABLE, |socket| wire::send(socket, &request, fds)).await;
+        if let Err(error) = sent {
+            if let Some(waiting) = self.waiting.lock().expect("launcher lock").as_mut() {
+                waiting.remove(&number);
+            }
+            return Err(format!("the sandbox launcher cannot be reached: {error}"));
+        }
+        receiver.await.unwrap_or_else(|_| Err("the sandbox launcher ended".to_owned()))
+    }
+
+    /// Hands out answers until the launcher goes.
+    pub async fn receive_answers(&self) {
+        let mut buffer = vec![0; PACKET_BYTES];
+        loop {
+            let received = self
+                .socket
+                .async_io(Interest::READABLE, |socket| wire::receive::<Answer>(socket.as_fd(), &mut buffer))
+                .await;
+            let Ok(Some((answer, fds))) = received else { break };
+            let waiter =
+                self.waiting.lock().expect("launcher lock").as_mut().and_then(|waiting| waiting.remove(&answer.number));
+            if let Some(waiter) = waiter {
+                let outcome = match answer.error {
+                    Some(error) => Err(error),
+                    None => Ok(fds.into_iter().next()),
+                };
+                let _ = waiter.send(outcome);
+            }
+        }
+        // Dropping the senders answers everyone who waits.
+        self.waiting.lock().expect("launcher lock").take();
+        tracing::error!("the sandbox launcher ended");
+    }
+
+    /// Ends the launcher, and with it every sandbox.
+    pub fn stop(&self) {
+        let mut child = self.child.lock().expect("launcher lock");
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+impl Drop for Launcher {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,175 @@
+//! What a function finds in its environment and in its context.
+
+use serde_json::{Map, Value, json};
+use sluice_domain::{Dialect, FunctionConfig};
+use sluice_ports::InstanceSpec;
+use std::collections::BTreeMap;
+
+/// Variables that a loader or an interpreter reads only when its process starts. A function that sets one is
+/// started in a process of its own rather than from a blank.
+const READ_AT_START: &[&str] = &[
+    "GLIBC_TUNABLES", "MALLOC_ARENA_MAX", "NODE_EXTRA_CA_CERTS", "NODE_OPTIONS", "NODE_ICU_DATA", "OPENSSL_CONF",
+    "UV_THREADPOOL_SIZE",
+];
+const READ_AT_START_PREFIXES: &[&str] = &["LD_", "PYTHON", "MALLOC_", "NODE_V8"];
+/// These are read by our bootstrap, so they need no process of their own.
+const READ_BY_BOOTSTRAP: &[&str] = &["PYTHONPATH", "PYTHONDONTWRITEBYTECODE"];
+
+/// Whether the function's own variables can only take effect at the start of a process.
+pub fn needs_own_process(config: &FunctionConfig) -> bool {
+    config.environment.keys().any(|key| {
+        !READ_BY_BOOTSTRAP.contains(&key.as_str())
+            && (READ_AT_START.contains(&key.as_str())
+                || READ_AT_START_PREFIXES.iter().any(|prefix| key.starts_with(prefix)))
+    })
+}
+
+/// Where code is mounted.
+pub fn code_directory(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Scf => "/var/user",
+        Dialect::Fc => "/code",
+    }
+}
+
+/// The whole environment: the platform's variables, then the function's, which win where both name one.
+pub fn variables(spec: &InstanceSpec) -> BTreeMap<String, String> {
+    let mut variables: BTreeMap<String, String> = BTreeMap::new();
+    let mut set = |key: &str, value: &str| {
+        variables.insert(key.to_owned(), value.to_owned());
+    };
+    set("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    set("LANG", "en_US.UTF8");
+    // The vendors say en_US.UTF8 here too, but a locale that the host lacks breaks `setlocale` in user code.
+    set("LC_ALL", "C.UTF-8");
+    match spec.function.dialect {
+        Dialect::Scf => set_scf(spec, &mut set),
+        Dialect::Fc => set_fc(spec, &mut set),
+    }
+    variables.extend(spec.config.environment.clone());
+    variables
+}
+
+fn set_scf(spec: &InstanceSpec, set: &mut impl FnMut(&str, &str)) {
+    let function = &spec.function;
+    for (key, value) in [
+        ("TENCENTCLOUD_RUNENV", "SCF"),
+        ("TENCENTCLOUD_REGION", function.scope.region.as_str()),
+        ("TENCENTCLOUD_APPID", function.scope.account.as_str()),
+        ("TENCENTCLOUD_UIN", function.scope.account.as_str()),
+        ("TENCENTCLOUD_SECRETID", ""),
+        ("TENCENTCLOUD_SECRETKEY", ""),
+        ("TENCENTCLOUD_SESSIONTOKEN", ""),
+        ("SCF_FUNCTIONNAME", &function.name),
+        ("SCF_FUNCTIONVERSION", &spec.version),
+        ("SCF_NAMESPACE", &function.namespace),
+        ("_SCF_SERVER_PORT", "28902"),
+        ("USER_CODE_ROOT", "/var/user/"),
+        // spec: RTM-10
+        ("PYTHONPATH", "/var/user:/opt"),
+        // spec: RTM-12
+        ("NODE_PATH", "/var/user:/var/user/node_modules:/var/lang/node6/lib/node_modules:/opt:/opt/node_modules"),
+        ("LD_LIBRARY_PATH", "/var/runtime/java8:/var/user:/opt"),
+        ("PWD", "/var/user"),
+        ("HOME", "/home/qcloud"),
+        ("USER", "qcloud"),
+        ("LOGNAME", "qcloud"),
+        ("SHELL", "/bin/bash"),
+        ("SHLVL", "3"),
+        ("PYTHONDONTWRITEBYTECODE", "x"),
+        ("HOSTNAME", &hostname(spec)),
+    ] {
+        set(key, value);
+    }
+}
+
+fn set_fc(spec: &InstanceSpec, set: &mut impl FnMut(&str, &str)) {
+    let function = &spec.function;
+    for (key, value) in [
+        ("FC_FUNC_CODE_PATH", "/code/"),
+        ("FC_ACCOUNT_ID", function.scope.account.as_str()),
+        ("FC_REGION", function.scope.region.as_str()),
+        ("FC_SERVICE_NAME", &function.namespace),
+        ("FC_FUNCTION_NAME", &function.name),
+        ("FC_FUNCTION_HANDLER", &spec.config.handler),
+        ("FC_FUNCTION_MEMORY_SIZE", &spec.config.memory_mib.to_string()),
+        ("FC_QUALIFIER", "LATEST"),
+        ("FC_INSTANCE_ID", &spec.id.to_string()),
+        ("FC_CUSTOM_LISTEN_PORT", "9000"),
+        ("LD_LIBRARY_PATH", "/code:/code/lib:/usr/local/lib:/opt/lib"),
+        ("NODE_PATH", "/code/node_modules:/usr/local/lib/node_modules:/opt/nodejs/node_modules:/opt/node_modules"),
+        ("PYTHONPATH", "/code:/opt/python:/opt"),
+        ("PWD", "/code"),
+        ("HOME", "/tmp"),
+        ("HOSTNAME", &hostname(spec)),
+    ] {
+        set(key, value);
+    }
+}
+
+pub fn hostname(spec: &InstanceSpec) -> String {
+    format!("sluice-{:08x}", spec.id.0 as u32)
+}
+
+/// The document of the `init` frame.
+pub fn init_document(spec: &InstanceSpec) -> Value {
+    let function = &spec.function;
+    let attribute = |path: &[&str]| {
+        let mut value = spec.namespace_attributes.get(path[0]);
+        for key in &path[1..] {
+            value = value.and_then(|value| value.get(key));
+        }
+        value.and_then(Value::as_str).unwrap_or("").to_owned()
+    };
+    let mut service = Map::new();
+    service.insert("log_project".into(), attribute(&["logConfig", "project"]).into());
+    service.insert("log_store".into(), attribute(&["logConfig", "logstore"]).into());
+    service.insert("role".into(), attribute(&["role"]).into());
+    json!({
+        "dialect": function.dialect.as_str(),
+        "handler": spec.config.handler,
+        "initializer": spec.config.initializer.as_deref().unwrap_or(""),
+        "code_dir": code_directory(function.dialect),
+        "env": variables(spec),
+        "user_env": spec.config.environment,
+        "memory_mib": spec.config.memory_mib,
+        "timeout_ms": u64::from(spec.config.timeout_s) * 1000,
+        "init_timeout_ms": u64::from(spec.config.init_timeout_s) * 1000,
+        "response_limit": spec.response_limit,
+        "account": function.scope.account.as_str(),
+        "region": function.scope.region.as_str(),
+        "function_name": function.name,
+        "namespace": function.namespace,
+        "version": spec.version,
+        "service": service,
+        "credentials": {"access_key_id": "", "access_key_secret": "", "security_token": ""},
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_need_a_process_of_their_own_are_told_apart() {
+        let config = |key: &str| FunctionConfig {
+            runtime: "python3".into(),
+            handler: "index.handler".into(),
+            initializer: None,
+            description: String::new(),
+            memory_mib: 128,
+            timeout_s: 3,
+            init_timeout_s: 3,
+            environment: BTreeMap::from([(key.to_owned(), "x".to_owned())]),
+            public_network: true,
+            instance_concurrency: 1,
+            attributes: Map::new(),
+        };
+        for key in ["LD_PRELOAD", "NODE_OPTIONS", "PYTHONHASHSEED"] {
+            assert!(needs_own_process(&config(key)), "{key}");
+        }
+        for key in ["TZ", "PYTHONPATH", "NODE_PATH", "MY_VARIABLE"] {
+            assert!(!needs_own_process(&config(key)), "{key}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The `Backend` port without isolation: for hosts that cannot enforce anything, and only when asked for.
+//!
+//! Functions run as processes of the server's own user, see the whole host, and have no limits but time.
+
+use crate::{
+    connection::{Connection, FarEnds, Heard},
+    frame::{self, Frame},
+    log::{Collector, Limits},
+    runtimes::Runtimes,
+    start, sys,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use sluice_domain::{Dialect, Failure, FailureKind, Family, InstanceId, KnownRuntime, RuntimeStatus};
+use sluice_ports::{
+    Assignment, Backend, Blank, Call, CompiledFile, Instance, PortError, PortResult, Reply, StartError, Started,
+};
+use std::{
+    io,
+    os::{fd::{AsFd, AsRawFd, BorrowedFd}, unix::process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+pub struct InsecureBackend {
+    runtimes: Runtimes,
+    directory: PathBuf,
+}
+
+impl InsecureBackend {
+    /// Bootstraps are written below `run_dir`.
+    pub fn start(run_dir: &Path, bundles: Option<&Path>) -> io::Result<Arc<Self>> {
+        let directory = run_dir.join("bootstrap");
+        std::fs::create_dir_all(&directory)?;
+        for (name, content) in crate::bootstrap::FILES {
+            std::fs::write(directory.join(name), content)?;
+        }
+        Ok(Arc::new(Self { runtimes: Runtimes::discover(bundles), directory }))
+    }
+
+    fn spawn(&self, spec: &Assignment) -> io::Result<(Child, Connection)> {
+        let known = KnownRuntime::find(spec.function.dialect, &spec.config.runtime);
+        let (interpreter, _) = known
+            .and_then(|known| self.runtimes.choose(known))
+            .ok_or_else(|| io::Error::other("the runtime is gone from this host"))?;
+        let (connection, FarEnds { control, log }) = Connection::open()?;
+        let mut command = Command::new(&interpreter.path);
+        match interpreter.family {
+            Family::Node => command.arg(self.directory.join("bootstrap.js")),
+            _ => command.args(["-I", "-X", "utf8", "-B"]).arg(self.directory.join("bootstrap.py")),
+        };
+        command
+            .current_dir(&spec.code_dir)
+            .env_clear()
+            .envs(crate::environment::variables(spec))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0);
+        let number = control.as_raw_fd();
+        // SAFETY: between fork and exec only dup2 and prctl are called, which is safe there.
+        unsafe {
+            command.pre_exec(move || {
+                sys::die_with_parent()?;
+                sys::place_fd(BorrowedFd::borrow_raw(number).as_fd(), 3)
+            });
+        }
+        Ok((command.spawn()?, connection))
+    }
+}
+
+struct Process {
+    id: InstanceId,
+    child: Mutex<Child>,
+    connection: tokio::sync::Mutex<Connection>,
+    limits: Limits,
+    usable: AtomicBool,
+}
+
+impl Process {
+    fn kill(&self) {
+        self.usable.store(false, Ordering::Release);
+        let mut child = self.child.lock().expect("child lock");
+        if let Some(group) = rustix::process::Pid::from_raw(child.id() as i32) {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        let _ = child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+#[async_trait]
+impl Instance for Process {
+    fn id(&self) -> InstanceId {
+        self.id
+    }
+
+    async fn call(&self, call: Call) -> Reply {
+        let mut log = Collector::new(self.limits);
+        let began = Instant::now();
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + call.timeout;
+        let mut connection = self.connection.lock().await;
+        let talk = async {
+            let id = call.request_id.as_str();
+            let head = frame::request_head(id, &call.qualifier, deadline.as_millis() as u64, call.payload.len());
+            match connection.send_and_collect(&head.unwrap_or_default(), &call.payload, &mut log).await {
+                Ok(()) => connection.hear(&mut log).await,
+                Err(_) => Heard::Gone,
+            }
+        };
+        let result: Result<Bytes, Failure> = match tokio::time::timeout(call.timeout, talk).await {
+            Ok(Heard::Frame(Frame::Result(result))) => Ok(result),
+            Ok(Heard::Frame(Frame::Error(failure))) => Err(failure),
+            Ok(_) => {
+                self.kill();
+                Err(Failure::new(FailureKind::ProcessExited, "User process exit when running"))
+            }
+            Err(_) => {
+                self.kill();
+                let text = format!("Invoking task timed out after {} seconds", call.timeout.as_secs());
+                Err(Failure::new(FailureKind::TimedOut, text))
+            }
+        };
+        let (log, log_cut) = log.finish();
+        let reusable = self.usable.load(Ordering::Acquire);
+        Reply { result, duration: began.elapsed(), memory_used: 0, log, log_cut, reusable }
+    }
+
+    fn freeze(&self) {}
+
+    fn stop(&self) {
+        self.kill();
+    }
+
+    fn is_alive(&self) -> bool {
+        self.usable.load(Ordering::Acquire)
+            && matches!(self.child.lock().expect("child lock").try_wait(), Ok(None))
+    }
+}
+
+#[async_trait]
+impl Backend for InsecureBackend {
+    fn runtimes(&self) -> Vec<RuntimeStatus> {
+        self.runtimes.statuses()
+    }
+
+    fn blank_pool(&self, _: Dialect, _: &str) -> Option<String> {
+        None
+    }
+
+    async fn make_blank(&self, pool: &str) -> PortResult<Box<dyn Blank>> {
+        Err(PortError::NotFound(format!("pool {pool}: there are no blanks without sandboxes")))
+    }
+
+    async fn start(&self, spec: Assignment, _: Option<Box<dyn Blank>>) -> Result<Started, StartError> {
+        let began = Instant::now();
+        let (child, mut connection) = self.spawn(&spec).map_err(|error| StartError::Platform(error.to_string()))?;
+        let limits = start::log_limits(&spec);
+        let sandbox = began.elapsed();
+        let code_dir = spec.code_dir.display().to_string();
+        let initialised = start::initialise(&mut connection, &spec, Some(&code_dir), None, None).await;
+        let process = Process {
+            id: spec.id,
+            child: Mutex::new(child),
+            connection: tokio::sync::Mutex::new(connection),
+            limits,
+            usable: AtomicBool::new(true),
+        };
+        let initialised = initialised?;
+        Ok(Started {
+            instance: Arc::new(process),
+            sandbox,
+            mount: Duration::ZERO,
+            init: initialised.took,
+            from_blank: false,
+            log: initialised.log,
+            log_cut: initialised.log_cut,
+        })
+    }
+
+    async fn compile(&self, _: Dialect, _: &str, _: PathBuf, _: Vec<String>) -> PortResult<Vec<CompiledFile>> {
+        Ok(Vec::new())
+    }
+
+    fn free_memory_mib(&self) -> u64 {
+        crate::backend::available_mib(Path::new("/proc/meminfo"))
+    }
+
+    async fn shutdown(&self) {}
+}

@@ -1,0 +1,136 @@
+//! A running instance.
+
+use crate::{
+    connection::{Connection, Heard},
+    frame::{self, Frame},
+    log::{Collector, Limits},
+    sandbox::Sandbox,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use sluice_domain::{Failure, FailureKind, InstanceId};
+use sluice_ports::{Call, Instance, Reply};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::Mutex;
+
+pub struct SandboxedInstance {
+    pub id: InstanceId,
+    pub connection: Mutex<Connection>,
+    pub sandbox: Arc<Sandbox>,
+    pub log_limits: Limits,
+    pub response_limit: usize,
+    frozen: AtomicBool,
+    usable: AtomicBool,
+}
+
+impl SandboxedInstance {
+    pub fn new(
+        id: InstanceId,
+        connection: Connection,
+        sandbox: Arc<Sandbox>,
+        log_limits: Limits,
+        response_limit: usize,
+    ) -> Self {
+        Self {
+            id,
+            connection: Mutex::new(connection),
+            sandbox,
+            log_limits,
+            response_limit,
+            frozen: AtomicBool::new(false),
+            usable: AtomicBool::new(true),
+        }
+    }
+
+    fn thaw(&self) {
+        if self.frozen.swap(false, Ordering::AcqRel) {
+            self.sandbox.set_frozen(false);
+        }
+    }
+
+    async fn exchange(&self, call: &Call, log: &mut Collector) -> Result<Bytes, Failure> {
+        let mut connection = self.connection.lock().await;
+        // What the instance printed since the last call belongs to none; it goes to the one at hand.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let deadline = (now + call.timeout).as_millis() as u64;
+        let head = frame::request_head(call.request_id.as_str(), &call.qualifier, deadline, call.payload.len())
+            .ok_or_else(|| Failure::new(FailureKind::Internal, "a request id or qualifier is too long"))?;
+        let talk = async {
+            if connection.send_and_collect(&head, &call.payload, log).await.is_err() {
+                connection.drain_log(log);
+                return Heard::Gone;
+            }
+            connection.hear(log).await
+        };
+        match tokio::time::timeout(call.timeout, talk).await {
+            Ok(Heard::Frame(Frame::Result(result))) if result.len() > self.response_limit => {
+                Err(too_large(result.len(), self.response_limit))
+            }
+            Ok(Heard::Frame(Frame::Result(result))) => Ok(result),
+            Ok(Heard::Frame(Frame::Error(failure))) => Err(failure),
+            Ok(Heard::Frame(_) | Heard::Gone) => {
+                self.condemn();
+                Err(self.sandbox.cause_of_death())
+            }
+            Err(_) => {
+                self.condemn();
+                connection.drain_log(log);
+                Err(Failure::new(
+                    FailureKind::TimedOut,
+                    format!("Invoking task timed out after {} seconds", call.timeout.as_secs()),
+                ))
+            }
+        }
+    }
+
+    /// Ends the whole process tree at once.
+    fn condemn(&self) {
+        self.usable.store(false, Ordering::Release);
+        self.sandbox.kill();
+    }
+}
+
+pub fn too_large(size: usize, limit: usize) -> Failure {
+    Failure::new(
+        FailureKind::ResponseTooLarge,
+        format!("the response is {size} bytes; at most {limit} are allowed"),
+    )
+}
+
+#[async_trait]
+impl Instance for SandboxedInstance {
+    fn id(&self) -> InstanceId {
+        self.id
+    }
+
+    async fn call(&self, call: Call) -> Reply {
+        self.thaw();
+        let mut log = Collector::new(self.log_limits);
+        let began = Instant::now();
+        let result = self.exchange(&call, &mut log).await;
+        let duration = began.elapsed().min(call.timeout.max(Duration::from_millis(1)));
+        let memory_used = self.sandbox.memory_peak();
+        let (log, log_cut) = log.finish();
+        Reply { result, duration, memory_used, log, log_cut, reusable: self.usable.load(Ordering::Acquire) }
+    }
+
+    fn freeze(&self) {
+        if !self.frozen.swap(true, Ordering::AcqRel) {
+            self.sandbox.set_frozen(true);
+        }
+    }
+
+    fn stop(&self) {
+        self.condemn();
+    }
+
+    fn is_alive(&self) -> bool {
+        self.usable.load(Ordering::Acquire) && self.sandbox.is_alive()
+    }
+}

@@ -1,0 +1,247 @@
+//! The launcher: a small single-threaded process that makes sandboxes for the server.
+//!
+//! The server has many threads and much memory; forking it would be slow and unsafe. So it executes itself once
+//! more as this process, which does nothing but wait for orders on one socket. It lives in the sandboxes' file
+//! tree and sees nothing else of the host. When the server goes, the socket ends, the launcher ends, and with
+//! it every sandbox, because each dies with its parent.
+
+mod first;
+mod template;
+
+use crate::{
+    confine::Filters,
+    root,
+    sys::{self, Fork},
+    wire::{self, Answer, Order, PACKET_BYTES, Process, Request},
+};
+use rustix::{
+    event::{PollFd, PollFlags},
+    process::{WaitOptions, wait},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::HashMap,
+    fs::File,
+    io,
+    net::Ipv4Addr,
+    os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd},
+    path::PathBuf,
+};
+use template::Template;
+
+/// What a process is born with before it is anyone's.
+pub fn template_environment() -> Vec<String> {
+    template::ENVIRONMENT.iter().map(|entry| (*entry).to_owned()).collect()
+}
+
+/// The socket to the server.
+pub const SOCKET_FD: i32 = 3;
+
+/// What the launcher is told when it starts, as its only argument.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    pub root: PathBuf,
+    pub name_server: Option<Ipv4Addr>,
+    pub vendor_paths: Vec<(String, String)>,
+    pub extra: Vec<PathBuf>,
+}
+
+/// Runs the launcher until the server goes. `argument` is a [`Settings`] in JSON.
+pub fn run(argument: &str) -> ! {
+    let result = serde_json::from_str(argument).map_err(io::Error::other).and_then(|settings| serve(&settings));
+    if let Err(error) = result {
+        eprintln!("sluice sandbox launcher: {error}");
+        std::process::exit(1);
+    }
+    std::process::exit(0)
+}
+
+struct Launcher {
+    socket: OwnedFd,
+    /// This process's own namespaces, to come back to.
+    own_pids: File,
+    own_mounts: File,
+    filters: Filters,
+    /// First process of each sandbox.
+    sandboxes: HashMap<u64, OwnedFd>,
+    templates: HashMap<String, Template>,
+}
+
+fn serve(settings: &Settings) -> io::Result<()> {
+    sys::die_with_parent()?;
+    // SAFETY: the server placed the socket at this number before it executed us, and nothing else owns it.
+    let socket = unsafe { OwnedFd::from_raw_fd(SOCKET_FD) };
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    let own_pids = File::open("/proc/self/ns/pid")?;
+    sys::unshare(libc::CLONE_NEWNS)?;
+    let own_mounts = File::open("/proc/self/ns/mnt")?;
+    let plan = root::Plan {
+        at: settings.root.clone(),
+        name_server: settings.name_server,
+        vendor_paths: settings.vendor_paths.clone(),
+        extra: settings.extra.clone(),
+    };
+    root::move_into(&plan)?;
+    let mut launcher = Launcher {
+        socket,
+        own_pids,
+        own_mounts,
+        filters: Filters::build()?,
+        sandboxes: HashMap::new(),
+        templates: HashMap::new(),
+    };
+    // Readiness is the first answer, to no request.
+    wire::send(&launcher.socket, &Answer { number: 0, error: None }, &[])?;
+    launcher.obey()
+}
+
+impl Launcher {
+    fn obey(&mut self) -> io::Result<()> {
+        let mut buffer = vec![0; PACKET_BYTES];
+        loop {
+            self.wait_for_order()?;
+            let Some((request, fds)) = wire::receive::<Request>(&self.socket, &mut buffer)? else { return Ok(()) };
+            let result = self.carry_out(request.order, fds);
+            let (error, pidfd) = match result {
+                Ok(pidfd) => (None, pidfd),
+                Err(error) => (Some(error.to_string()), None),
+            };
+            let answer = Answer { number: request.number, error };
+            let fds: Vec<BorrowedFd<'_>> = pidfd.iter().map(AsFd::as_fd).collect();
+            wire::send(&self.socket, &answer, &fds)?;
+        }
+    }
+
+    /// Waits for the next order and puts dead children away meanwhile.
+    fn wait_for_order(&self) -> io::Result<()> {
+        loop {
+            while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+            let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+            // Children end without a word, so look for them now and then while there are any.
+            let patience = rustix::event::Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+            let patience = if self.sandboxes.is_empty() { None } else { Some(&patience) };
+            match rustix::event::poll(&mut fds, patience) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn carry_out(&mut self, order: Order, mut fds: Vec<OwnedFd>) -> io::Result<Option<OwnedFd>> {
+        match order {
+            Order::Template { name, program, arguments } => {
+                let template = Template::start(&program, &arguments, &self.filters)?;
+                self.templates.insert(name, template);
+                Ok(None)
+            }
+            Order::Create { id, uid, hostname, doors, mounts, process } => {
+                if fds.len() != 4 + doors + mounts.len() {
+                    return Err(io::Error::other("a sandbox order with the wrong number of descriptors"));
+                }
+                let mount_fds = fds.split_off(4 + doors);
+                let doors: Vec<File> = fds.drain(4..).map(File::from).collect();
+                let plan = first::Plan { uid, hostname: &hostname, netns: &fds[0], scratch: &fds[1], doors: &doors, mounts: &mounts, mount_fds: &mount_fds };
+                let pidfd = first::create(&plan)?;
+                let streams = Streams { log: &fds[2], control: &fds[3], doors: &doors };
+                self.start(&pidfd, process, &streams)?;
+                let copy = pidfd.try_clone()?;
+                self.sandboxes.insert(id, pidfd);
+                Ok(Some(copy))
+            }
+            Order::Mount { id, mounts } => {
+                let pidfd = self.sandboxes.get(&id).ok_or_else(|| io::Error::other("no such sandbox"))?;
+                self.attach(pidfd, &mounts, &fds)?;
+                Ok(None)
+            }
+            Order::Forget { id } => {
+                self.sandboxes.remove(&id);
+                Ok(None)
+            }
+        }
+    }
+
+    fn start(&self, pidfd: &OwnedFd, process: Process, streams: &Streams<'_>) -> io::Result<()> {
+        match process {
+            Process::Fork { template } => {
+                let template = self.templates.get(&template).ok_or_else(|| io::Error::other("no such template"))?;
+                template.fork_into(pidfd, streams)
+            }
+            Process::Execute { program, arguments, environment } => {
+                let program = Program { path: &program, arguments: &arguments, environment: &environment };
+                self.execute_in(pidfd, &program, streams)
+            }
+        }
+    }
+
+    /// Executes a program as a process of a sandbox.
+    fn execute_in(&self, pidfd: &OwnedFd, program: &Program<'_>, streams: &Streams<'_>) -> io::Result<()> {
+        sys::enter(pidfd.as_fd(), libc::CLONE_NEWPID)?;
+        // SAFETY: the launcher has one thread.
+        let forked = unsafe { sys::fork(0) };
+        match forked {
+            Ok(Fork::Child) => {
+                let error = self.become_program(pidfd, program, streams);
+                eprintln!("sluice sandbox: {}: {error}", program.path);
+                sys::exit_now(127)
+            }
+            other => {
+                sys::enter(self.own_pids.as_fd(), libc::CLONE_NEWPID)?;
+                other.map(|_| ())
+            }
+        }
+    }
+
+    fn become_program(&self, pidfd: &OwnedFd, program: &Program<'_>, streams: &Streams<'_>) -> io::Error {
+        let prepared = (|| {
+            crate::cgroup::join(streams.doors)?;
+            sys::enter(pidfd.as_fd(), sys::NAMESPACES)?;
+            sys::enter(pidfd.as_fd(), libc::CLONE_NEWUSER)?;
+            let null = File::open("/dev/null")?;
+            // Copies above the numbers that are placed, so that placing one does not close another.
+            let [null, log, control] = [null.as_fd(), streams.log.as_fd(), streams.control.as_fd()]
+                .map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 100));
+            let (null, log, control) = (null?, log?, control?);
+            for (fd, to) in [(&null, 0), (&log, 1), (&log, 2), (&control, 3)] {
+                sys::place_fd(fd.as_fd(), to)?;
+            }
+            sys::close_from(4)?;
+            rustix::process::chdir("/")?;
+            crate::confine::give_up(&self.filters)
+        })();
+        match prepared {
+            Err(error) => error,
+            Ok(()) => sys::execute(program.path, program.arguments, program.environment),
+        }
+    }
+
+    /// Attaches mounts in a sandbox's tree: goes there, does it, and comes back.
+    fn attach(&self, pidfd: &OwnedFd, targets: &[String], mounts: &[OwnedFd]) -> io::Result<()> {
+        sys::enter(pidfd.as_fd(), libc::CLONE_NEWNS)?;
+        let result = targets.iter().zip(mounts).try_for_each(|(target, mount)| sys::attach_mount(mount.as_fd(), target));
+        sys::enter(self.own_mounts.as_fd(), libc::CLONE_NEWNS)?;
+        result
+    }
+}
+
+/// Descriptors of a sandbox's process.
+pub struct Streams<'a> {
+    pub log: &'a OwnedFd,
+    pub control: &'a OwnedFd,
+    pub doors: &'a [File],
+}
+
+struct Program<'a> {
+    path: &'a str,
+    arguments: &'a [String],
+    environment: &'a [String],
+}
+
+impl Streams<'_> {
+    fn fds(&self) -> Vec<BorrowedFd<'_>> {
+        let mut fds = vec![self.log.as_fd(), self.control.as_fd()];
+        fds.extend(self.doors.iter().map(AsFd::as_fd));
+        fds
+    }
+}
+

@@ -1,0 +1,121 @@
+//! The first process of a sandbox: it makes the namespaces, then does nothing but put dead processes away.
+//!
+//! It is process 1 in there. Whatever a function leaves behind becomes its child, and when it is killed the
+//! kernel ends everything else in the sandbox at once.
+
+use crate::{
+    confine::INSIDE_ID,
+    sys::{self, Fork},
+};
+use rustix::{
+    mount::MountFlags,
+    process::{WaitOptions, wait},
+};
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    os::fd::{AsFd, OwnedFd},
+};
+
+pub struct Plan<'a> {
+    pub uid: u32,
+    pub hostname: &'a str,
+    pub netns: &'a OwnedFd,
+    pub scratch: &'a OwnedFd,
+    pub doors: &'a [File],
+    pub mounts: &'a [String],
+    pub mount_fds: &'a [OwnedFd],
+}
+
+/// Makes a sandbox and returns its first process once it is complete.
+pub fn create(plan: &Plan<'_>) -> io::Result<OwnedFd> {
+    let (mut told, tell) = io::pipe()?;
+    let namespaces = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+    // SAFETY: the launcher has one thread.
+    match unsafe { sys::fork(namespaces) }? {
+        Fork::Child => {
+            drop(told);
+            live(plan, tell)
+        }
+        Fork::Parent { pidfd } => {
+            drop(tell);
+            let mut message = String::new();
+            told.read_to_string(&mut message)?;
+            match message.as_str() {
+                "ready" => Ok(pidfd),
+                "" => Err(io::Error::other("a sandbox ended while it was made")),
+                error => Err(io::Error::other(error.to_owned())),
+            }
+        }
+    }
+}
+
+fn live(plan: &Plan<'_>, mut tell: io::PipeWriter) -> ! {
+    match prepare(plan) {
+        Ok(()) => {
+            let _ = tell.write_all(b"ready");
+            drop(tell);
+            let _ = sys::close_from(0);
+            put_away_the_dead()
+        }
+        Err(error) => {
+            let _ = tell.write_all(error.to_string().as_bytes());
+            sys::exit_now(1)
+        }
+    }
+}
+
+fn prepare(plan: &Plan<'_>) -> io::Result<()> {
+    let step = |what: &'static str| move |error: io::Error| io::Error::other(format!("{what}: {error}"));
+    crate::cgroup::join(plan.doors).map_err(step("joining cgroups"))?;
+    rustix::thread::move_into_link_name_space(
+        plan.netns.as_fd(),
+        Some(rustix::thread::LinkNameSpaceType::Network),
+    )?;
+    sys::unshare(libc::CLONE_NEWCGROUP).map_err(step("cgroup namespace"))?;
+    rustix::system::sethostname(plan.hostname.as_bytes())?;
+    let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    rustix::mount::mount("proc", "/proc", "proc", safe, None).map_err(io::Error::from).map_err(step("mounting /proc"))?;
+    sys::attach_mount(plan.scratch.as_fd(), "/tmp")?;
+    for (target, mount) in plan.mounts.iter().zip(plan.mount_fds) {
+        sys::attach_mount(mount.as_fd(), target)?;
+    }
+    let _ = fs::write("/proc/self/oom_score_adj", "-1000");
+    let (uid, gid) = (plan.uid, plan.uid);
+    sys::become_user(uid, gid).map_err(step("changing user"))?;
+    // Its own files in /proc must be its own for the maps to be written.
+    sys::set_dumpable(true)?;
+    sys::unshare(libc::CLONE_NEWUSER).map_err(step("user namespace"))?;
+    fs::write("/proc/self/setgroups", "deny").map_err(step("setgroups"))?;
+    fs::write("/proc/self/gid_map", format!("{INSIDE_ID} {gid} 1")).map_err(step("gid map"))?;
+    fs::write("/proc/self/uid_map", format!("{INSIDE_ID} {uid} 1")).map_err(step("uid map"))?;
+    sys::drop_capabilities().map_err(step("capabilities"))?;
+    sys::set_no_new_privileges()?;
+    sys::set_dumpable(false)?;
+    // Last, because a change of user clears it. If the launcher went before, its socket tells the server.
+    sys::die_with_parent()
+}
+
+fn put_away_the_dead() -> ! {
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(_) => {}
+            // No children yet: processes of the sandbox are born elsewhere. Look again when one may have come to us.
+            Err(_) => pause(),
+        }
+    }
+}
+
+/// Sleeps until a signal comes; SIGCHLD is one when it has a handler.
+fn pause() {
+    use std::sync::Once;
+    static HANDLER: Once = Once::new();
+    extern "C" fn nothing(_: libc::c_int) {}
+    HANDLER.call_once(|| {
+        // SAFETY: installs a handler that does nothing, so that SIGCHLD interrupts the sleep below.
+        unsafe { libc::signal(libc::SIGCHLD, nothing as *const () as libc::sighandler_t) };
+    });
+    // A child that came and went between the last look and this sleep is found at the next look.
+    let nap = rustix::thread::Timespec { tv_sec: 1, tv_nsec: 0 };
+    let _ = rustix::thread::nanosleep(&nap);
+}

@@ -1,0 +1,186 @@
+//! The network that sandboxes get: a bridge on the host, and network namespaces plugged into it.
+//!
+//! A [`Port`] is one namespace with its link and address. Making one takes about a millisecond and removing one
+//! twenty (the kernel waits for every processor), so ports are made ahead and used again: nothing of a sandbox
+//! stays in its namespace when its processes are gone, and code has no rights over it.
+
+use crate::{
+    filter::{self, Plan},
+    links::{Links, index_of},
+};
+use std::{
+    fs::File,
+    io,
+    net::Ipv4Addr,
+    os::fd::{AsFd, OwnedFd},
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+/// Addresses of one server: 4094, the first of which is the gateway.
+pub const PREFIX: u8 = 20;
+
+/// The host's side.
+pub struct Network {
+    bridge: String,
+    bridge_index: u32,
+    table: String,
+    link_prefix: String,
+    gateway: Ipv4Addr,
+    network: Ipv4Addr,
+    next: AtomicU32,
+    free: Mutex<Vec<Port>>,
+}
+
+/// One namespace with a link.
+pub struct Port {
+    pub netns: OwnedFd,
+    address: Ipv4Addr,
+    links: Mutex<Links>,
+    index: u32,
+    gateway: Ipv4Addr,
+    offline: bool,
+}
+
+impl Network {
+    /// Makes the bridge and the packet filter. `tag` keeps servers apart, in names and in addresses.
+    pub fn create(tag: &str) -> io::Result<Self> {
+        let number = u32::from_str_radix(tag, 16).unwrap_or(0);
+        // 100.64.0.0/10 is set aside for address translation inside a provider's network: it is no one's public
+        // address, and rarely anyone's private one. It holds 1,024 networks of this size.
+        let network = Ipv4Addr::from(u32::from(Ipv4Addr::new(100, 64, 0, 0)) | ((number % 1024) << 12));
+        let gateway = Ipv4Addr::from(u32::from(network) + 1);
+        let bridge = format!("sl{tag}");
+        let table = format!("sluice_{tag}");
+        let mut links = Links::open()?;
+        let bridge_index = links.add_bridge(&bridge)?;
+        links.add_address(bridge_index, gateway, PREFIX)?;
+        filter::install(&Plan { table: &table, bridge: &bridge, gateway, network, prefix: PREFIX })?;
+        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
+        let link_prefix = format!("s{tag}n");
+        Ok(Self {
+            bridge,
+            bridge_index,
+            table,
+            link_prefix,
+            gateway,
+            network,
+            next: AtomicU32::new(2),
+            free: Mutex::default(),
+        })
+    }
+
+    /// Removes what an earlier run with this tag left.
+    pub fn sweep(tag: &str) -> io::Result<()> {
+        let mut links = Links::open()?;
+        let (bridge, prefix) = (format!("sl{tag}"), format!("s{tag}n"));
+        for entry in std::fs::read_dir("/sys/class/net")?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name == bridge || name.starts_with(&prefix) {
+                let _ = links.delete(&name);
+            }
+        }
+        filter::remove(&format!("sluice_{tag}"))
+    }
+
+    pub fn gateway(&self) -> Ipv4Addr {
+        self.gateway
+    }
+
+    /// A port that was used before, or a new one. Blocks; call it off the request path.
+    pub fn take(&self) -> io::Result<Port> {
+        if let Some(port) = self.free.lock().expect("ports lock").pop() {
+            return Ok(port);
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        if number >= (1 << (32 - u32::from(PREFIX))) - 1 {
+            return Err(io::Error::other("all addresses of the sandbox network are in use"));
+        }
+        let address = Ipv4Addr::from(u32::from(self.network) + number);
+        let link = format!("{}{number}", self.link_prefix);
+        let (netns, inside) = in_new_namespace(|| {
+            let mut links = Links::open()?;
+            links.up(index_of("lo")?)?;
+            let _ = std::fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+            Ok(links)
+        })?;
+        Links::open()?.add_pair(&link, self.bridge_index, netns.as_fd())?;
+        let (gateway, at) = (self.gateway, &netns);
+        let (links, index) = in_namespace(at, move || {
+            let mut links = inside;
+            let index = index_of("eth0")?;
+            links.add_address(index, address, PREFIX)?;
+            links.up(index)?;
+            links.add_default_route(gateway)?;
+            Ok((links, index))
+        })?;
+        Ok(Port { netns, address, links: Mutex::new(links), index, gateway, offline: false })
+    }
+
+    /// Takes a port back once nothing runs in it.
+    pub fn put(&self, mut port: Port) {
+        match port.go_online() {
+            Ok(()) => self.free.lock().expect("ports lock").push(port),
+            Err(error) => tracing::warn!(%error, "a sandbox network could not be used again"),
+        }
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        self.free.lock().expect("ports lock").clear();
+        let _ = filter::remove(&self.table);
+        if let Ok(mut links) = Links::open() {
+            let _ = links.delete(&self.bridge);
+        }
+    }
+}
+
+impl Port {
+    /// Leaves the namespace with nothing but its own loopback.
+    pub fn go_offline(&mut self) -> io::Result<()> {
+        self.links.lock().expect("links lock").delete_address(self.index, self.address, PREFIX)?;
+        self.offline = true;
+        Ok(())
+    }
+
+    fn go_online(&mut self) -> io::Result<()> {
+        if !self.offline {
+            return Ok(());
+        }
+        let mut links = self.links.lock().expect("links lock");
+        links.add_address(self.index, self.address, PREFIX)?;
+        links.add_default_route(self.gateway)?;
+        drop(links);
+        self.offline = false;
+        Ok(())
+    }
+}
+
+/// Runs `work` on a thread of its own inside a fresh network namespace.
+fn in_new_namespace<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<(OwnedFd, T)> {
+    on_own_thread(|| {
+        // SAFETY: moves only this short-lived thread into a new network namespace; no memory is involved.
+        if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let netns = File::open("/proc/thread-self/ns/net")?.into();
+        Ok((netns, work()?))
+    })
+}
+
+fn in_namespace<T: Send>(netns: &OwnedFd, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    on_own_thread(|| {
+        rustix::thread::move_into_link_name_space(
+            netns.as_fd(),
+            Some(rustix::thread::LinkNameSpaceType::Network),
+        )?;
+        work()
+    })
+}
+
+fn on_own_thread<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    std::thread::scope(|scope| scope.spawn(work).join()).unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
+}

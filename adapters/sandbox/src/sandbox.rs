@@ -1,0 +1,174 @@
+//! One sandbox: its first process, its slot, and its end.
+
+use crate::{
+    client::Launcher,
+    connection::{Connection, FarEnds},
+    slots::{Slot, Slots},
+    sys,
+    wire::{Order, Process},
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec},
+    process::Signal,
+};
+use sluice_domain::{Failure, FailureKind};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+
+/// What sandboxes are made with.
+pub struct Maker {
+    pub launcher: Launcher,
+    pub slots: Arc<Slots>,
+    pub next: AtomicU64,
+}
+
+/// A sandbox that exists. Dropping the last handle ends it.
+pub struct Sandbox {
+    id: u64,
+    first: OwnedFd,
+    slot: Mutex<Option<Slot>>,
+    killed: AtomicBool,
+    maker: Arc<Maker>,
+}
+
+impl Maker {
+    /// Makes a sandbox with a process in it. The process reports on the connection when it is up.
+    pub async fn make(
+        self: &Arc<Self>,
+        hostname: String,
+        process: Process,
+        mounts: &[(String, OwnedFd)],
+        prepare: impl FnOnce(&mut Slot) -> io::Result<()>,
+    ) -> io::Result<(Arc<Sandbox>, Connection)> {
+        let mut slot = self.slots.take().await?;
+        if let Err(error) = prepare(&mut slot) {
+            self.slots.put(slot);
+            return Err(error);
+        }
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let made = self.make_in(&slot, id, hostname, process, mounts).await;
+        let (first, connection) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                self.slots.put(slot);
+                return Err(error);
+            }
+        };
+        let sandbox = Arc::new(Sandbox {
+            id,
+            first,
+            slot: Mutex::new(Some(slot)),
+            killed: AtomicBool::new(false),
+            maker: self.clone(),
+        });
+        Ok((sandbox, connection))
+    }
+
+    async fn make_in(
+        &self,
+        slot: &Slot,
+        id: u64,
+        hostname: String,
+        process: Process,
+        mounts: &[(String, OwnedFd)],
+    ) -> io::Result<(OwnedFd, Connection)> {
+        let doors = slot.group.doors()?;
+        let (connection, FarEnds { control, log }) = Connection::open()?;
+        let mut fds: Vec<BorrowedFd<'_>> = slot.fds().to_vec();
+        fds.extend([log.as_fd(), control.as_fd()]);
+        fds.extend(doors.iter().map(AsFd::as_fd));
+        fds.extend(mounts.iter().map(|(_, mount)| mount.as_fd()));
+        let order = Order::Create {
+            id,
+            uid: slot.uid,
+            hostname,
+            doors: doors.len(),
+            mounts: mounts.iter().map(|(target, _)| target.clone()).collect(),
+            process,
+        };
+        let first = self.launcher.order(order, &fds).await.map_err(io::Error::other)?;
+        Ok((first.ok_or_else(|| io::Error::other("a sandbox came without its process"))?, connection))
+    }
+}
+
+impl Sandbox {
+    /// Attaches mounts after it was made.
+    pub async fn mount(&self, mounts: &[(String, OwnedFd)]) -> io::Result<()> {
+        let order =
+            Order::Mount { id: self.id, mounts: mounts.iter().map(|(target, _)| target.clone()).collect() };
+        let fds: Vec<BorrowedFd<'_>> = mounts.iter().map(|(_, mount)| mount.as_fd()).collect();
+        self.maker.launcher.order(order, &fds).await.map_err(io::Error::other)?;
+        Ok(())
+    }
+
+    /// Works on the slot, which is there as long as the sandbox is.
+    pub fn with_slot<T>(&self, work: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+        self.slot.lock().expect("slot lock").as_mut().map(work)
+    }
+
+    pub fn memory_peak(&self) -> u64 {
+        self.with_slot(|slot| slot.group.memory_peak()).unwrap_or(0)
+    }
+
+    pub fn set_frozen(&self, frozen: bool) {
+        let result = self.with_slot(|slot| slot.group.set_frozen(frozen));
+        if let Some(Err(error)) = result {
+            tracing::warn!(%error, frozen, "could not change whether a sandbox is frozen");
+        }
+    }
+
+    pub fn is_alive(&self) -> bool {
+        if self.killed.load(Ordering::Acquire) {
+            return false;
+        }
+        let mut fds = [PollFd::new(&self.first, PollFlags::IN)];
+        !matches!(rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..))
+    }
+
+    /// Kills the first process; the kernel ends the rest with it.
+    pub fn kill(&self) {
+        if self.killed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let _ = rustix::process::pidfd_send_signal(&self.first, Signal::KILL);
+        self.with_slot(|slot| {
+            if slot.group.must_thaw_to_kill() {
+                let _ = slot.group.set_frozen(false);
+            }
+        });
+    }
+
+    /// Why the process went without an answer.
+    pub fn cause_of_death(&self) -> Failure {
+        let oom = self.with_slot(|slot| slot.group.oom_kills()).unwrap_or(0) > 0;
+        if oom {
+            return Failure::new(FailureKind::OutOfMemory, "the memory limit was exceeded");
+        }
+        Failure::new(FailureKind::ProcessExited, "User process exit when running")
+    }
+}
+
+impl Drop for Sandbox {
+    /// The rest needs waiting: the slot is given back when the last process is gone.
+    fn drop(&mut self) {
+        self.kill();
+        let Some(slot) = self.slot.lock().expect("slot lock").take() else { return };
+        let (maker, id) = (self.maker.clone(), self.id);
+        let Ok(first) = self.first.try_clone() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            if let Ok(first) = sys::watch(first, tokio::io::Interest::READABLE) {
+                let _ = first.readable().await;
+            }
+            let _ = maker.launcher.order(Order::Forget { id }, &[]).await;
+            maker.slots.put(slot);
+        });
+    }
+}

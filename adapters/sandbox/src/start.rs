@@ -1,0 +1,91 @@
+//! Talking a bootstrap through its start.
+
+use crate::{
+    connection::{Connection, Heard},
+    environment,
+    frame::{self, Frame},
+    log::{Collector, Limits},
+    sandbox::Sandbox,
+};
+use sluice_domain::{Failure, FailureKind, LogCut};
+use sluice_ports::{InstanceSpec, StartError};
+use std::time::{Duration, Instant};
+
+/// How long a bootstrap may take to load, before any user code. Generous: it only bounds a broken host.
+const LOAD_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the user's code did while it was loaded.
+pub struct Initialised {
+    pub took: Duration,
+    pub log: String,
+    pub log_cut: LogCut,
+}
+
+pub fn log_limits(spec: &InstanceSpec) -> Limits {
+    Limits {
+        window_bytes: spec.log_window_bytes,
+        window_lines: spec.log_window_lines,
+        line_bytes: spec.log_line_bytes,
+    }
+}
+
+/// Waits for the bootstrap to say that it is loaded.
+pub async fn await_blank(connection: &mut Connection) -> Result<(), String> {
+    let mut log = Collector::new(Limits { window_bytes: 64 << 10, window_lines: 1000, line_bytes: 8192 });
+    let heard = tokio::time::timeout(LOAD_PATIENCE, connection.hear(&mut log)).await;
+    match heard {
+        Ok(Heard::Frame(Frame::BlankReady)) => Ok(()),
+        Ok(other) => Err(format!("the bootstrap did not come up ({other:?}): {}", log.finish().0)),
+        Err(_) => Err("the bootstrap did not come up in time".to_owned()),
+    }
+}
+
+/// Has the user's code loaded and its initializer run.
+pub async fn initialise(
+    connection: &mut Connection,
+    spec: &InstanceSpec,
+    code_dir: Option<&str>,
+    request_id: Option<&str>,
+    sandbox: Option<&Sandbox>,
+) -> Result<Initialised, StartError> {
+    let mut document = environment::init_document(spec);
+    if let Some(code_dir) = code_dir {
+        document["code_dir"] = code_dir.into();
+    }
+    if let Some(request_id) = request_id {
+        document["request_id"] = request_id.into();
+    }
+    let body = serde_json::to_vec(&document).map_err(|error| StartError::Platform(error.to_string()))?;
+    let mut log = Collector::new(log_limits(spec));
+    let limit = Duration::from_secs(u64::from(spec.config.init_timeout_s));
+    let began = Instant::now();
+    let talk = async {
+        if connection.send(&frame::plain(b'I', &body)).await.is_err() {
+            return Heard::Gone;
+        }
+        match connection.hear(&mut log).await {
+            Heard::Frame(Frame::BlankReady) => connection.hear(&mut log).await,
+            other => other,
+        }
+    };
+    let heard = tokio::time::timeout(limit, talk).await;
+    let took = began.elapsed();
+    let failure = match heard {
+        Ok(Heard::Frame(Frame::InitDone)) => {
+            let (log, log_cut) = log.finish();
+            return Ok(Initialised { took, log, log_cut });
+        }
+        Ok(Heard::Frame(Frame::Error(failure))) => failure,
+        Ok(_) => sandbox.map_or_else(
+            || Failure::new(FailureKind::ProcessExited, "User process exit when running"),
+            Sandbox::cause_of_death,
+        ),
+        Err(_) => Failure::new(
+            FailureKind::InitTimedOut,
+            format!("initialization timed out after {} seconds", limit.as_secs()),
+        ),
+    };
+    connection.drain_log(&mut log);
+    let memory_used = sandbox.map_or(0, Sandbox::memory_peak);
+    Err(StartError::Function { failure, log: log.finish().0, memory_used, init: took })
+}

@@ -1,0 +1,87 @@
+//! The command line: which measurements to run, how many pairs, where the result goes.
+
+use crate::{front, lab::Lab, lab::Settings, measure, report::Report};
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Parser)]
+#[command(name = "sluice-bench", about = "Measures Sluice against baselines in the same run")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Args)]
+struct Options {
+    /// Pairs of subject and baseline per line; fewer than five is not a result
+    #[arg(long, global = true)]
+    pairs: Option<usize>,
+    /// Small sizes and short runs, to see that everything works; not a result
+    #[arg(long, global = true)]
+    quick: bool,
+    /// The server to measure; by default the `sluice` beside this program
+    #[arg(long, global = true)]
+    server: Option<PathBuf>,
+    /// Directory for the JSON result, the servers' log and installed peers
+    #[arg(long, global = true, default_value = "out")]
+    out: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// First calls of functions that have no instance
+    Cold,
+    /// From no instance to a hundred
+    Scale,
+    /// Calls of functions that have instances
+    Warm,
+    /// Memory, idle processor time, start of the server
+    Memory,
+    /// Everything but the peers
+    All,
+    /// Other function servers from their registries, beside Sluice
+    Peers,
+    /// The reference's HTTP front (started by the bench itself)
+    #[command(hide = true)]
+    Front(front::FrontArgs),
+    /// A worker that answers every frame with the same bytes (started by the bench itself)
+    #[command(hide = true)]
+    Echo(front::EchoArgs),
+}
+
+const COLD: &[(&str, measure::Part)] = &[("cold", measure::cold::run), ("sustained", measure::sustained::run)];
+const SCALE: &[(&str, measure::Part)] = &[("scale", measure::scale::run)];
+const WARM: &[(&str, measure::Part)] = &[("warm", measure::warm::run), ("zipf", measure::zipf::run)];
+const MEMORY: &[(&str, measure::Part)] = &[("memory", measure::memory::run), ("idle", measure::idle::run)];
+
+/// Runs what was asked for. False when a target was missed.
+pub fn run() -> Result<bool> {
+    let cli = Cli::parse();
+    let (result, parts): (_, &[(&str, measure::Part)]) = match cli.command {
+        Command::Front(args) => return front::run(&args).map(|()| true),
+        Command::Echo(args) => return front::echo(&args).map(|()| true),
+        Command::Cold => ("bench-cold.json", COLD),
+        Command::Scale => ("bench-scale.json", SCALE),
+        Command::Warm => ("bench-warm.json", WARM),
+        Command::Memory => ("bench-memory.json", MEMORY),
+        Command::Peers => ("bench-peers.json", &[("peers", measure::peers::run)]),
+        Command::All => ("bench.json", &[COLD, SCALE, WARM, MEMORY].concat()),
+    };
+    let settings = Settings::new(cli.options.quick, cli.options.pairs);
+    let lab = Lab::open(settings, cli.options.server, cli.options.out)?;
+    let mut report = Report::new(&lab.settings);
+    for (name, part) in parts {
+        // A part that breaks must not take the lines already measured with it.
+        if let Err(error) = part(&lab, &mut report) {
+            report.broken(name, format!("{error:#}"));
+        }
+    }
+    println!("{}", report.table());
+    let path = lab.out.join(result);
+    report.write_json(&path)?;
+    println!("written to {}", path.display());
+    Ok(report.passed())
+}

@@ -1,0 +1,17 @@
+//! The measurements, one file each. Each adds its lines to the report.
+
+pub mod cold;
+pub mod idle;
+pub mod memory;
+pub mod peers;
+mod runc;
+pub mod scale;
+pub mod sustained;
+pub mod warm;
+pub mod zipf;
+
+use crate::{lab::Lab, report::Report};
+use anyhow::Result;
+
+/// A part of the bench set.
+pub type Part = fn(&Lab, &mut Report) -> Result<()>;

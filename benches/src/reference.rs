@@ -1,0 +1,117 @@
+//! REF-PY, REF-NODE and the echo reference: the bare front with its workers, as processes.
+
+use crate::{
+    cpu::{CpuGroup, Reading},
+    functions::Language,
+    interpreter::Interpreter,
+    response::Expect,
+    server, workload,
+};
+use anyhow::{Context, Result, ensure};
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// Bytes that the measured function answers; the echo worker sends the same.
+const REPLY: &str = r#"{"ok": true, "call": 1234}"#;
+/// What every good answer holds.
+pub const SUCCESS: Expect = &[b"\"ok\""];
+
+/// A front and its workers.
+pub struct Reference {
+    /// Front first. It is stopped last, so that no worker loses its socket while it lives.
+    processes: Vec<Child>,
+    group: CpuGroup,
+    pub address: SocketAddr,
+    _dir: TempDir,
+}
+
+impl Reference {
+    /// Workers that run the measured function.
+    pub fn of(interpreter: &Interpreter, workers: usize) -> Result<Self> {
+        let dir = worker_dir(interpreter.language)?;
+        let script = dir.path().join(interpreter.language.worker().0);
+        Self::start(dir, workers, |group, socket| {
+            let mut command = group.command(&interpreter.path);
+            command.arg(&script).arg("serve").arg(socket);
+            command
+        })
+    }
+
+    /// Workers that do nothing but answer.
+    pub fn echo(workers: usize) -> Result<Self> {
+        let own = std::env::current_exe()?;
+        Self::start(tempfile::tempdir()?, workers, |group, socket| {
+            let mut command = group.command(&own);
+            command.args(["echo", "--reply", REPLY, "--socket"]).arg(socket);
+            command
+        })
+    }
+
+    fn start(dir: TempDir, workers: usize, worker: impl Fn(&CpuGroup, &Path) -> Command) -> Result<Self> {
+        let group = CpuGroup::create();
+        let socket = dir.path().join("workers.sock");
+        let mut front = group.command(std::env::current_exe()?);
+        front.args(["front", "--workers", &workers.to_string(), "--socket"]).arg(&socket).stdout(Stdio::piped());
+        let mut front = front.spawn().context("starting the reference front")?;
+        let ready = front.stdout.take().context("the front has no standard output")?;
+        let mut processes = vec![front];
+        while !socket.exists() {
+            ensure!(matches!(processes[0].try_wait(), Ok(None)), "the reference front ended at once");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for _ in 0..workers {
+            processes.push(worker(&group, &socket).stdin(Stdio::null()).spawn().context("starting a worker")?);
+        }
+        let mut line = String::new();
+        BufReader::new(ready).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("ready ").and_then(|text| text.parse().ok());
+        let address = address.with_context(|| format!("the reference front said {line:?}"))?;
+        Ok(Self { processes, group, address, _dir: dir })
+    }
+
+    /// Processor time of the front and its workers.
+    pub fn cpu(&self) -> Reading {
+        self.group.read(&self.processes.iter().map(Child::id).collect::<Vec<_>>())
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        self.processes.iter_mut().rev().for_each(server::stop);
+    }
+}
+
+/// A directory with the worker and the measured function.
+fn worker_dir(language: Language) -> Result<TempDir> {
+    let dir = tempfile::tempdir()?;
+    for (name, text) in [language.worker(), language.source()] {
+        std::fs::write(dir.path().join(name), text)?;
+    }
+    Ok(dir)
+}
+
+/// How long the handler takes by itself: JSON in, call, JSON out, within one process.
+pub fn handler_time(interpreter: &Interpreter) -> Result<Duration> {
+    let dir = worker_dir(interpreter.language)?;
+    let payload = dir.path().join("payload.json");
+    std::fs::write(&payload, workload::event(0))?;
+    let output = Command::new(&interpreter.path)
+        .arg(dir.path().join(interpreter.language.worker().0))
+        .arg("time")
+        .arg(&payload)
+        .arg("20000")
+        .output()
+        .context("timing the handler")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let nanoseconds = text
+        .trim()
+        .parse()
+        .with_context(|| format!("the worker printed {text:?} and {:?}", String::from_utf8_lossy(&output.stderr)))?;
+    Ok(Duration::from_nanos(nanoseconds))
+}

@@ -1,0 +1,112 @@
+//! Plugging adapters into the engine, and the engine into the edges.
+
+use super::{clock::SystemClock, data_dir::DataDir, settings::Settings};
+use crate::credentials::{self, Credentials};
+use anyhow::Context;
+use bytes::Bytes;
+use http::{Request, Response};
+use sluice_domain::{AccountId, Region};
+use sluice_engine::{AccessKey, Config, Deps, Engine};
+use sluice_fc::Fc;
+use sluice_http::{BoxFuture, Counters, Front, Limits, Route, admin, native_refusal};
+use sluice_objects::{FileBlobs, FilePackages};
+use sluice_ports::Backend;
+use sluice_scf::Scf;
+use sluice_store::SqliteCatalog;
+use std::{net::SocketAddr, sync::Arc};
+
+/// Largest bodies. A package travels as base64 in JSON, which makes it a third larger: 50 MB for SCF and
+/// 100 MB for FC come to 67 and 134 MB, plus room for the rest of the request.
+const SCF_BODY: usize = 72 << 20;
+const FC_BODY: usize = 144 << 20;
+/// Recent invocation records kept in memory, and the bytes of log kept with them.
+const RECORDS: usize = 10_000;
+const RECORD_LOG_BYTES: usize = 64 << 20;
+
+/// Network namespaces, scratch filesystems and control groups kept ready for new sandboxes.
+const SANDBOX_RESERVE: usize = 48;
+/// Memory that is left to the host: no instance is started into it.
+const HEADROOM_MIB: u64 = 512;
+
+/// Everything between the database and the socket.
+pub async fn build(
+    settings: &Settings,
+    data_dir: &DataDir,
+    credentials: Credentials,
+    address: SocketAddr,
+) -> anyhow::Result<(Engine, Arc<Front>)> {
+    let account = AccountId::from(credentials.account_id.as_str());
+    let deps = Deps {
+        catalog: Arc::new(
+            SqliteCatalog::open(&data_dir.path().join("catalog.db")).await.context("cannot open the catalog")?,
+        ),
+        blobs: Arc::new(FileBlobs::open(&data_dir.path().join("blobs")).context("cannot open the blob store")?),
+        packages: Arc::new(
+            FilePackages::open(&data_dir.path().join("packages")).context("cannot open the package store")?,
+        ),
+        backend: backend(settings, data_dir).await?,
+        clock: Arc::new(SystemClock::new()),
+        keys: vec![AccessKey {
+            id: credentials.access_key_id.clone(),
+            secret: credentials.access_key_secret.clone(),
+            account: account.clone(),
+        }],
+    };
+    let config = Config {
+        default_region: Region::from(settings.region.as_str()),
+        strict_runtimes: settings.strict_runtimes,
+        link_key: credentials::random_bytes().context("cannot read random bytes")?,
+        records_kept: RECORDS,
+        record_log_bytes: RECORD_LOG_BYTES,
+        blanks_max: settings.blanks_max,
+    };
+    let engine = Engine::open(config, deps).await.context("cannot load the catalog")?;
+    let counters = Arc::new(Counters::default());
+    let native =
+        admin::Config { engine: engine.clone(), token: credentials.admin_token, account, counters: counters.clone() };
+    let routes = vec![scf(engine.clone()), fc(engine.clone(), address), admin::route(native)];
+    Ok((engine, Front::new(routes, limits(settings), counters)))
+}
+
+/// Where code runs.
+async fn backend(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<Arc<dyn Backend>> {
+    let run_dir = data_dir.path().join("run");
+    if settings.insecure_no_sandbox {
+        tracing::warn!("functions are not isolated: they can read and change whatever this server's user can");
+        return Ok(sluice_sandbox::InsecureBackend::start(&run_dir, None)?);
+    }
+    let config = sluice_sandbox::SandboxConfig {
+        tag: data_dir.tag().to_owned(),
+        run_dir,
+        bundles: None,
+        resolv_conf: std::env::var_os("SLUICE_RESOLV_CONF").unwrap_or_else(|| "/etc/resolv.conf".into()).into(),
+        reserve: SANDBOX_RESERVE,
+        headroom_mib: HEADROOM_MIB,
+    };
+    let sandbox = sluice_sandbox::SandboxBackend::start(config).await;
+    Ok(sandbox.context("cannot isolate functions on this host; `sluice doctor` says what is missing")?)
+}
+
+fn scf(engine: Engine) -> Route {
+    let scf = Arc::new(Scf::new(engine));
+    let handler = move |request: Request<Bytes>| -> BoxFuture<Response<Bytes>> {
+        let scf = scf.clone();
+        Box::pin(async move { scf.handle(request).await })
+    };
+    let handler = Arc::new(handler);
+    Route { name: "scf", claims: sluice_scf::claims, body_limit: SCF_BODY, handler, refuse: native_refusal }
+}
+
+fn fc(engine: Engine, address: SocketAddr) -> Route {
+    let fc = Fc::new(engine, Some(format!("http://{address}")));
+    let handler = move |request: Request<Bytes>| -> BoxFuture<Response<Bytes>> {
+        let fc = fc.clone();
+        Box::pin(async move { fc.handle(request).await })
+    };
+    let handler = Arc::new(handler);
+    Route { name: "fc", claims: sluice_fc::claims, body_limit: FC_BODY, handler, refuse: native_refusal }
+}
+
+fn limits(settings: &Settings) -> Limits {
+    Limits { body_budget: settings.body_budget_mib << 20, connections: settings.max_connections, ..Limits::default() }
+}

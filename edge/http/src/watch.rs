@@ -1,0 +1,163 @@
+//! What a connection is doing, kept beside it so that silence can be told from work.
+//!
+//! The parser's own header timer cannot be used: it starts when the last answer is sent, and so would cut idle
+//! connections at the time meant for slow headers.
+
+use crate::Limits;
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::Instant,
+};
+
+/// Headers are awaited: the first byte is there, or the connection is new.
+const HEAD: u8 = 0;
+/// A request is with its handler, or its body is being collected under limits of its own.
+const BUSY: u8 = 1;
+/// The answer is done; it may still be on its way out.
+const IDLE: u8 = 2;
+
+#[derive(Debug)]
+pub(crate) struct Watch {
+    origin: Instant,
+    phase: AtomicU8,
+    since_ms: AtomicU64,
+    refused_unread: AtomicBool,
+}
+
+impl Watch {
+    pub fn new() -> Arc<Self> {
+        let (phase, since_ms) = (AtomicU8::new(HEAD), AtomicU64::new(0));
+        Arc::new(Self { origin: Instant::now(), phase, since_ms, refused_unread: AtomicBool::new(false) })
+    }
+
+    pub fn begin_request(&self) {
+        self.enter(BUSY);
+    }
+
+    pub fn end_request(&self) {
+        self.enter(IDLE);
+    }
+
+    /// The answer was given while the client may still be sending.
+    pub fn refuse_unread(&self) {
+        self.refused_unread.store(true, Relaxed);
+    }
+
+    pub fn is_refused_unread(&self) -> bool {
+        self.refused_unread.load(Relaxed)
+    }
+
+    /// When the connection is to be cut if nothing moves; none while a request is being worked on.
+    pub fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        let patience = match self.phase.load(Relaxed) {
+            HEAD => limits.header_time,
+            IDLE => limits.idle_time,
+            _ => return None,
+        };
+        Some(self.origin + Duration::from_millis(self.since_ms.load(Relaxed)) + patience)
+    }
+
+    fn enter(&self, phase: u8) {
+        self.phase.store(phase, Relaxed);
+        self.since_ms.store(self.origin.elapsed().as_millis() as u64, Relaxed);
+    }
+
+    fn heard(&self) {
+        if self.phase.load(Relaxed) == IDLE {
+            self.enter(HEAD);
+        }
+    }
+
+    fn wrote(&self) {
+        if self.phase.load(Relaxed) == IDLE {
+            self.enter(IDLE);
+        }
+    }
+}
+
+/// A stream that tells a [`Watch`] when bytes move.
+pub(crate) struct Watched {
+    pub stream: TcpStream,
+    pub watch: Arc<Watch>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.watch.heard();
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if result.is_ready() {
+            self.watch.wrote();
+        }
+        result
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        if result.is_ready() {
+            self.watch.wrote();
+        }
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_phase_has_its_own_patience() {
+        let (watch, limits) = (Watch::new(), Limits::default());
+        let left = |watch: &Watch| watch.deadline(&limits).map(|deadline| (deadline - Instant::now()).as_secs());
+        assert_eq!(left(&watch), Some(10), "a new connection owes headers");
+        tokio::time::advance(Duration::from_secs(3)).await;
+        watch.heard();
+        assert_eq!(left(&watch), Some(7), "one byte more buys no time");
+        watch.begin_request();
+        assert_eq!(left(&watch), None);
+        watch.end_request();
+        assert_eq!(left(&watch), Some(75));
+        tokio::time::advance(Duration::from_secs(30)).await;
+        watch.wrote();
+        assert_eq!(left(&watch), Some(75), "an answer that moves is no silence");
+        tokio::time::advance(Duration::from_secs(30)).await;
+        watch.heard();
+        assert_eq!(left(&watch), Some(10));
+    }
+}

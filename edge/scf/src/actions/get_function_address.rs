@@ -1,0 +1,35 @@
+use crate::{
+    call::{Call, LATEST, qualifier, required},
+    error::ApiError,
+};
+use serde::Deserialize;
+use serde_json::json;
+use sluice_domain::{Error, ErrorKind};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Request {
+    function_name: Option<String>,
+    namespace: Option<String>,
+    qualifier: Option<String>,
+}
+
+/// A link to the code that works for some minutes without a signature.
+pub fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
+    let request: Request = call.params.read_owned()?;
+    let name = required("FunctionName", request.function_name.as_deref())?;
+    qualifier(request.qualifier.as_deref(), LATEST)?;
+    let function = call.engine.function(&call.function_key(request.namespace.as_deref(), name))?;
+    if function.code.sha256.is_empty() {
+        let message = format!("function '{name}' is {} and has no code yet", function.status.as_str());
+        return Err(Error::new(ErrorKind::WrongState, message).into());
+    }
+    let url = format!("{}{}", origin(call.host), call.engine.code_link(&function));
+    call.reply(&json!({ "Url": url, "CodeSha256": function.code.sha256 }))
+}
+
+/// The address that the client reached us at. Some clients write the scheme into the Host header.
+fn origin(host: &str) -> String {
+    let host = host.trim_end_matches('/');
+    if host.contains("://") { host.to_owned() } else { format!("http://{host}") }
+}

@@ -1,0 +1,71 @@
+use super::*;
+use sluice_domain::Throttle;
+
+/// The whole table, so that a change of any code is seen here.
+#[test]
+fn every_kind_of_refusal_has_its_code() {
+    let invalid = ErrorKind::Invalid;
+    let table = [
+        (ErrorKind::Missing(Field::Code), "MissingParameter.Code"),
+        (ErrorKind::Missing(Field::Runtime), "MissingParameter.Runtime"),
+        (ErrorKind::Missing(Field::FunctionName), "MissingParameter"),
+        (invalid(Field::FunctionName), "InvalidParameterValue.FunctionName"),
+        (invalid(Field::NamespaceName), "InvalidParameterValue.NamespaceInvalid"),
+        (invalid(Field::Description), "InvalidParameterValue.Description"),
+        (invalid(Field::Runtime), "InvalidParameterValue.Runtime"),
+        (invalid(Field::Handler), "InvalidParameterValue.Handler"),
+        (invalid(Field::Initializer), "InvalidParameterValue.Handler"),
+        (invalid(Field::Memory), "InvalidParameterValue.MemorySize"),
+        (invalid(Field::Timeout), "LimitExceeded.Timeout"),
+        (invalid(Field::InitTimeout), "LimitExceeded.InitTimeout"),
+        (invalid(Field::Environment), "InvalidParameterValue.Environment"),
+        (invalid(Field::EnvironmentSize), "InvalidParameterValue.EnvironmentExceededLimit"),
+        (invalid(Field::EnvironmentReserved), "InvalidParameterValue.EnvironmentSystemProtect"),
+        (invalid(Field::Code), "InvalidParameterValue.Code"),
+        (invalid(Field::CodeBase64), "InvalidParameterValue.ZipFileBase64BinasciiError"),
+        (invalid(Field::CodeZip), "InvalidParameterValue.ZipFile"),
+        (invalid(Field::Event), "InvalidParameterValue.Param"),
+        (invalid(Field::FunctionType), "InvalidParameterValue.Type"),
+        (invalid(Field::InstanceConcurrency), "InvalidParameterValue.InstanceConcurrencyConfig"),
+        (invalid(Field::InstanceType), "InvalidParameterValue"),
+        (invalid(Field::Qualifier), "InvalidParameterValue.Qualifier"),
+        (invalid(Field::Layers), "InvalidParameterValue.Layers"),
+        (invalid(Field::Role), "InvalidParameterValue"),
+        (invalid(Field::PublicNetwork), "InvalidParameterValue.PublicNetConfig"),
+        (invalid(Field::Limit), "InvalidParameterValue.Limit"),
+        (invalid(Field::Offset), "InvalidParameterValue.Offset"),
+        (invalid(Field::Order), "InvalidParameterValue.Order"),
+        (invalid(Field::StartTime), "InvalidParameterValue.StartTimeOrEndTime"),
+        (invalid(Field::RequestId), "InvalidParameterValue.FunctionRequestId"),
+        (invalid(Field::Other("x")), "InvalidParameterValue"),
+        (ErrorKind::NotFound(Entity::Namespace), "ResourceNotFound.Namespace"),
+        (ErrorKind::NotFound(Entity::Function), "ResourceNotFound.Function"),
+        (ErrorKind::NotFound(Entity::Version), "ResourceNotFound.FunctionVersion"),
+        (ErrorKind::NotFound(Entity::Alias), "ResourceNotFound.Alias"),
+        (ErrorKind::NotFound(Entity::Trigger), "ResourceNotFound.Trigger"),
+        (ErrorKind::NotFound(Entity::Layer), "ResourceNotFound.Layer"),
+        (ErrorKind::NotFound(Entity::Region), "UnsupportedRegion"),
+        (ErrorKind::NotFound(Entity::Request), "ResourceNotFound"),
+        (ErrorKind::AlreadyExists(Entity::Function), "ResourceInUse.Function"),
+        (ErrorKind::AlreadyExists(Entity::Namespace), "ResourceInUse.Namespace"),
+        (ErrorKind::InUse(Entity::Namespace), "ResourceInUse.Namespace"),
+        (ErrorKind::InUse(Entity::Layer), "ResourceInUse.LayerVersion"),
+        (ErrorKind::QuotaExceeded(Quota::Namespaces), "LimitExceeded.Namespace"),
+        (ErrorKind::QuotaExceeded(Quota::FunctionsPerNamespace), "LimitExceeded.Function"),
+        (ErrorKind::QuotaExceeded(Quota::Memory), "LimitExceeded.Memory"),
+        (ErrorKind::QuotaExceeded(Quota::Timeout), "LimitExceeded.Timeout"),
+        (ErrorKind::QuotaExceeded(Quota::InitTimeout), "LimitExceeded.InitTimeout"),
+        (ErrorKind::QuotaExceeded(Quota::Concurrency), "LimitExceeded.TotalConcurrencyMemory"),
+        (ErrorKind::QuotaExceeded(Quota::CodeTotal), "LimitExceeded.Quota"),
+        (ErrorKind::QuotaExceeded(Quota::CodeUnzipped), "LimitExceeded.Quota"),
+        (ErrorKind::PreconditionFailed, "FailedOperation.OperationConflict"),
+        (ErrorKind::WrongState, "FailedOperation.FunctionStatusError"),
+        (ErrorKind::TooLarge, "InvalidParameter.RequestTooLarge"),
+        (ErrorKind::Unsupported, "UnsupportedOperation"),
+        (ErrorKind::Throttled(Throttle::Account), "RequestLimitExceeded"),
+        (ErrorKind::Internal, "InternalError.System"),
+    ];
+    for (kind, expected) in table {
+        assert_eq!(code(kind), expected, "{kind:?}");
+    }
+}

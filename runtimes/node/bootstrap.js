@@ -1,0 +1,694 @@
+'use strict';
+/*
+ * Runs one Node.js function inside a sandbox: loads the user's module once, then answers requests on a socket.
+ *
+ * Why one file without dependencies: it is embedded in the server and must start on any Node.js from 12 on.
+ * What a frame means is written in runtimes/README.md; what a handler may expect is the vendors' contract
+ * (Tencent SCF or Alibaba FC). Replies and log lines are written synchronously, so that everything a handler
+ * printed is in the pipe before its reply is in the socket, and a small reply costs one system call.
+ *
+ * The modules `net`, `stream` and `url` are loaded only when something needs them: together they take a sixth
+ * of the time in which Node.js itself starts, and every instance would pay it.
+ */
+
+const fs = require('fs');
+const path = require('path');
+const util = require('util');
+
+const [BLANK, READY, RESULT, ERROR] = Buffer.from('Bire');
+const [INIT, REQUEST] = Buffer.from('IR');
+// Names that the platform sets; what remains of the environment is the user's own.
+const PLATFORM_PREFIXES = ['SCF_', '_SCF_', 'TENCENTCLOUD_', 'QCLOUD_'];
+const PLATFORM_NAMES = new Set(
+  ('CLASSPATH HOME HOSTNAME LANG LC_ALL LD_LIBRARY_PATH LOGNAME NODE_PATH PATH PWD PYTHONDONTWRITEBYTECODE ' +
+    'PYTHONPATH SHELL SHLVL TRIGGER_SRC USER USER_CODE_ROOT').split(' '));
+
+const CONSOLE = // what of it prints
+  ('log info warn error debug trace dir dirxml table group groupCollapsed groupEnd assert count countReset ' +
+    'time timeEnd timeLog').split(' ');
+
+const { writeSync } = fs; // the user's code may replace it
+
+let channel = null;
+let dialect = null;
+let current = null; // the call that runs now, or the initialisation
+
+// --- the control socket --------------------------------------------------------------------------------------
+
+class Channel {
+  constructor(fd, onFrame) {
+    this.fd = fd;
+    this.onFrame = onFrame;
+    this.waiting = []; // frames that came before the one at hand was answered
+    this.partial = null;
+    this.filled = 0;
+    this.out = Buffer.allocUnsafeSlow(65536);
+    this.handle = readBare(fd, (chunk) => this.take(chunk)) || readAsStream(fd, (chunk) => this.take(chunk));
+  }
+
+  /** Splits what arrived into frames. A frame's body is valid until `onFrame` returns. */
+  take(chunk) {
+    while (chunk.length > 0) {
+      if (this.partial === null) {
+        const size = chunk.length < 4 ? 5 : 4 + chunk.readUInt32LE(0);
+        if (chunk.length >= size) {
+          this.deliver(chunk.subarray(0, size));
+          chunk = chunk.subarray(size);
+          continue;
+        }
+        this.partial = Buffer.allocUnsafe(size);
+        this.filled = 0;
+      }
+      chunk = chunk.subarray(this.fill(chunk));
+    }
+  }
+
+  fill(chunk) {
+    const used = chunk.copy(this.partial, this.filled);
+    this.filled += used;
+    if (this.filled < this.partial.length) return used;
+    const frame = this.partial;
+    const size = 4 + frame.readUInt32LE(0);
+    this.partial = null;
+    if (size > frame.length) { // only its head was there when it was begun
+      this.partial = Buffer.allocUnsafe(size);
+      frame.copy(this.partial);
+    } else {
+      this.deliver(frame);
+    }
+    return used;
+  }
+
+  deliver(frame) {
+    if (current === null) this.onFrame(frame[4], frame.subarray(5));
+    else this.waiting.push(Buffer.from(frame));
+  }
+
+  next() {
+    if (this.waiting.length > 0) setImmediate(() => {
+      const frame = this.waiting.shift();
+      this.onFrame(frame[4], frame.subarray(5));
+    });
+  }
+
+  /** Sends text or bytes as one frame, in one write if the socket takes it. */
+  send(type, body) {
+    let out = this.out;
+    let size;
+    if (typeof body === 'string' && body.length * 3 + 5 <= out.length) {
+      size = out.write(body, 5);
+    } else {
+      size = Buffer.byteLength(body);
+      if (size + 5 > out.length) out = Buffer.allocUnsafe(size + 5);
+      if (typeof body === 'string') out.write(body, 5);
+      else out.set(body, 5);
+    }
+    out.writeUInt32LE(size + 1, 0);
+    out[4] = type;
+    if (!writeAll(this.fd, out, size + 5)) process.exit(0); // the server is gone
+  }
+
+  ref() { this.handle.ref(); }
+  unref() { this.handle.unref(); }
+}
+
+/** Reads through the handle beneath `net.Socket`, or answers null where this Node.js does not offer it so. */
+function readBare(fd, onChunk) {
+  let pipe = null;
+  try {
+    const { Pipe, constants } = process.binding('pipe_wrap');
+    const { streamBaseState } = process.binding('stream_wrap');
+    pipe = new Pipe(constants.SOCKET);
+    const input = Buffer.allocUnsafeSlow(65536);
+    if (pipe.open(fd)) return null;
+    pipe.useUserBuffer(input);
+    pipe.onread = () => {
+      const size = streamBaseState[0]; // bytes read, or an error
+      if (size < 0) process.exit(0);
+      onChunk(input.subarray(0, size));
+    };
+    return pipe.readStart() === 0 ? pipe : null;
+  } catch (error) {
+    return null;
+  }
+}
+
+function readAsStream(fd, onChunk) {
+  const socket = new (require('net').Socket)({ fd, readable: true, writable: true });
+  socket.on('data', onChunk);
+  for (const event of ['end', 'close', 'error']) socket.on(event, () => process.exit(0));
+  return socket;
+}
+
+/** Writes all of it before it returns, also where the descriptor does not block. False if that is impossible. */
+function writeAll(fd, bytes, end) {
+  let pause = 0.05;
+  for (let at = 0; at < end;) {
+    try {
+      at += writeSync(fd, bytes, at, end - at);
+      pause = 0.05;
+    } catch (error) {
+      if (error.code !== 'EAGAIN') return false;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
+      pause = Math.min(pause * 2, 2); // milliseconds
+    }
+  }
+  return true;
+}
+
+// --- the log ---------------------------------------------------------------------------------------------------
+
+/** Writes to the log; what cannot be written, because the user's code closed it, is lost. */
+function writeLog(text) {
+  const bytes = Buffer.from(text);
+  writeAll(1, bytes, bytes.length);
+}
+
+/** stdout or stderr as a stream that has written when `write` returns. */
+function logStream(fd) {
+  const { Writable } = require('stream');
+  const stream = new Writable({
+    decodeStrings: true,
+    write(chunk, encoding, done) {
+      writeAll(fd, chunk, chunk.length);
+      done();
+    },
+  });
+  stream.fd = fd;
+  stream.destroy = () => stream;
+  return stream;
+}
+
+/** Puts our streams and our line prefix in place, each made when it is first used. */
+function replaceOutput() {
+  const made = {};
+  for (const [name, fd] of [['stdout', 1], ['stderr', 2]]) {
+    const get = () => made[name] || (made[name] = logStream(fd));
+    const set = (stream) => { made[name] = stream; };
+    Object.defineProperty(process, name, { get, set, configurable: true, enumerable: true });
+  }
+  const write = (text) => (made.stdout ? made.stdout.write(text) : writeLog(text));
+  for (const name of CONSOLE) {
+    console[name] = (...args) => {
+      prefixConsole(write);
+      return console[name](...args);
+    };
+  }
+}
+
+function prefixConsole(write) {
+  let level = 'verbose';
+  const sink = { write: (text) => write(dialect.prefix(current ? current.id : '', level) + text), on() {} };
+  const own = new console.Console({ stdout: sink, stderr: sink, ignoreErrors: false });
+  for (const name of CONSOLE) console[name] = own[name];
+  for (const [name, its] of [['info', 'info'], ['warn', 'warn'], ['error', 'error'], ['debug', 'debug'], ['trace', 'error']]) {
+    console[name] = (...args) => {
+      level = its;
+      try {
+        own[name](...args);
+      } finally {
+        level = 'verbose';
+      }
+    };
+  }
+}
+
+// --- failures --------------------------------------------------------------------------------------------------
+
+/** What is wrong with the package, in our words. */
+class Missing extends Error {}
+
+function isError(value) {
+  return value instanceof Error || util.types.isNativeError(value);
+}
+
+function isOwnLine(line) {
+  return line.includes(__filename) || /^\s+at .*\(?(node:)?internal\//.test(line);
+}
+
+function withoutOwnLines(text) {
+  return text.split('\n').filter((line) => !isOwnLine(line)).join('\n');
+}
+
+function textOf(value) {
+  if (typeof value === 'string') return value;
+  try {
+    const text = JSON.stringify(value);
+    return text === undefined ? String(value) : text;
+  } catch (error) {
+    return util.inspect(value);
+  }
+}
+
+/** The body of an error frame for something thrown, rejected or handed to a callback. */
+function failureOf(kind, reason, handled) {
+  if (reason instanceof Missing) {
+    return { kind, message: reason.message, type: 'HandlerNotFound', stack: null, frames: null, handled };
+  }
+  if (!isError(reason)) {
+    return { kind, message: textOf(reason), type: null, stack: null, frames: null, handled };
+  }
+  const stack = withoutOwnLines(String(reason.stack || reason));
+  const frames = stack.split('\n').map((line) => line.trim()).filter((line) => line.startsWith('at '));
+  const message = withoutOwnLines(String(reason.message));
+  return { kind, message, type: String(reason.name || 'Error'), stack, frames, handled };
+}
+
+function loadFailureOf(reason) {
+  const unparsable = reason instanceof SyntaxError && !String(reason.stack).startsWith(reason.name);
+  const absent = isError(reason) && /^(ERR_)?MODULE_NOT_FOUND$/.test(reason.code);
+  const notThere = reason instanceof Missing || unparsable || absent;
+  return failureOf(notThere ? 'handler_not_found' : 'user_exception', reason, false);
+}
+
+// --- one call --------------------------------------------------------------------------------------------------
+
+/** One request from its frame to its reply; whatever happens after the reply is ignored. */
+class Call {
+  constructor(id, qualifier, deadline) {
+    this.id = id;
+    this.qualifier = qualifier;
+    this.deadline = deadline;
+    this.over = false;
+    this.returned = false; // the handler's synchronous part has ended
+    this.promised = false; // it returned a promise
+    this.outcome = null; // what the callback was given, until it may be sent
+  }
+
+  succeed(value) {
+    if (this.over) return;
+    let body;
+    try {
+      body = dialect.render(value);
+    } catch (error) {
+      return this.reply(ERROR, Object.assign(failureOf('bad_return', error, false), { stack: null, frames: null }));
+    }
+    const longest = typeof body === 'string' ? body.length * 3 : body.length;
+    const size = longest > dialect.limit ? Buffer.byteLength(body) : 0;
+    if (size <= dialect.limit) return this.reply(RESULT, body);
+    const message = `The response has ${size} bytes, the limit is ${dialect.limit} bytes`;
+    this.reply(ERROR, { kind: 'response_too_large', message, type: null, stack: null, frames: null, handled: false });
+  }
+
+  fail(reason, handled) {
+    if (this.over) return;
+    const failure = failureOf('user_exception', reason, handled);
+    if (failure.stack !== null) writeLog(`${dialect.prefix(this.id, 'error')}${failure.stack}\n`);
+    this.reply(ERROR, failure);
+  }
+
+  reply(type, body) {
+    this.over = true;
+    dialect.ended(this, type === RESULT ? null : body);
+    current = null;
+    channel.send(type, type === RESULT ? body : JSON.stringify(body));
+    channel.ref();
+    channel.next();
+  }
+
+  /** What `callback(error, value)` was given counts once; it is sent when the handler has returned. */
+  callBack(error, value) {
+    if (this.outcome === null) this.outcome = { error, value };
+  }
+
+  sendOutcome() {
+    const { error, value } = this.outcome;
+    if (error === null || error === undefined) this.succeed(value);
+    else this.fail(error, true);
+  }
+}
+
+// --- Tencent SCF: a parsed event in, JSON out -------------------------------------------------------------------
+
+class Scf {
+  constructor(init) {
+    const { env } = init;
+    this.limit = init.response_limit;
+    const shown = { SCF_NAMESPACE: init.namespace };
+    for (const name of Object.keys(env)) {
+      if (!isPlatformName(name)) shown[name] = env[name];
+    }
+    this.context = {
+      memory_limit_in_mb: init.memory_mib,
+      time_limit_in_ms: init.timeout_ms,
+      request_id: '',
+      environment: JSON.stringify(shown),
+      environ: Object.keys(shown).map((name) => `${name}=${shown[name]}`).join(';'),
+      function_version: init.version,
+      function_name: init.function_name,
+      namespace: init.namespace,
+      tencentcloud_region: init.region,
+      tencentcloud_appid: env.TENCENTCLOUD_APPID || init.account,
+      tencentcloud_uin: env.TENCENTCLOUD_UIN || init.account,
+    };
+  }
+
+  prefix(id) {
+    return `${new Date().toISOString()}\t${id}\t`;
+  }
+
+  run(call, payload) {
+    let event;
+    try {
+      event = payload.length > 0 ? JSON.parse(payload.toString()) : {};
+    } catch (error) {
+      const message = `The event is not JSON: ${error.message}`;
+      return call.reply(ERROR, { kind: 'event_not_json', message, type: null, stack: null, frames: null, handled: false });
+    }
+    const context = this.contextOf(call);
+    // so that `beforeExit` tells when the user's event loop is empty
+    const result = this.handler(event, context, (error, value) => {
+      call.callBack(error, value);
+      if (call.returned && !call.promised && !context.callbackWaitsForEmptyEventLoop) call.sendOutcome();
+    });
+    call.returned = true;
+    if (isThenable(result)) {
+      call.promised = true;
+      result.then((value) => call.succeed(value), (reason) => call.fail(reason, false));
+    } else if (call.outcome !== null && !context.callbackWaitsForEmptyEventLoop) {
+      call.sendOutcome();
+    }
+  }
+
+  contextOf(call) {
+    const end = (error, value) => {
+      call.callBack(error, value);
+      if (!call.over) call.sendOutcome();
+    };
+    return Object.assign({}, this.context, {
+      request_id: call.id,
+      callbackWaitsForEmptyEventLoop: true,
+      getRemainingTimeInMillis: () => Math.max(0, call.deadline - Date.now()),
+      done: end,
+      succeed: (value) => end(null, value),
+      fail: (error) => end(error === undefined || error === null ? new Error('context.fail was called') : error),
+    });
+  }
+
+  loopIsEmpty(call) {
+    if (call.outcome !== null && !call.promised) call.sendOutcome();
+    else call.succeed(null);
+  }
+
+  ended() {}
+
+  render(value) {
+    const text = JSON.stringify(value);
+    return text === undefined ? 'null' : text;
+  }
+}
+
+function isPlatformName(name) {
+  return PLATFORM_NAMES.has(name) || PLATFORM_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
+
+// --- Alibaba FC: bytes in, bytes out, markers around each call in the log --------------------------------------
+
+class Fc {
+  constructor(init) {
+    this.limit = init.response_limit;
+    this.init = init;
+    const keys = init.credentials || {};
+    this.context = {
+      requestId: '',
+      credentials: {
+        accessKeyId: keys.access_key_id || '',
+        accessKeySecret: keys.access_key_secret || '',
+        securityToken: keys.security_token || '',
+      },
+      function: {
+        name: init.function_name,
+        handler: init.handler,
+        memory: init.memory_mib,
+        timeout: init.timeout_ms / 1000,
+        initializer: init.initializer || '',
+        initializationTimeout: init.init_timeout_ms / 1000,
+      },
+      service: null,
+      region: init.region,
+      accountId: init.account,
+      retryCount: 0,
+      tracing: { openTracingSpanContext: '', openTracingSpanBaggages: {}, jaegerEndpoint: '' },
+      logger: null,
+    };
+  }
+
+  prefix(id, level) {
+    return `${new Date().toISOString()} ${id} [${level}] `;
+  }
+
+  run(call, payload) {
+    const { handler } = this;
+    const event = Buffer.from(payload);
+    this.log(`FC Invoke Start RequestId: ${call.id}\n`);
+    const result = handler(event, this.contextOf(call), (error, value) => {
+      call.callBack(error, value);
+      if (call.returned) call.sendOutcome();
+    });
+    call.returned = true;
+    if (call.outcome !== null) return call.sendOutcome();
+    if (!isThenable(result)) return;
+    call.promised = true;
+    result.then((value) => {
+      // An async handler that takes a callback may still call it, as long as anything of it runs.
+      if (value === undefined && handler.length > 2) channel.unref();
+      else call.succeed(value);
+    }, (reason) => call.fail(reason, false));
+  }
+
+  loopIsEmpty(call) {
+    call.succeed(undefined);
+  }
+
+  async initialize(initializer) {
+    const id = this.init.request_id || '';
+    this.log(`FC Initialize Start RequestId: ${id}\n`);
+    try {
+      await new Promise((resolve, reject) => {
+        const done = (error) => (error === null || error === undefined ? resolve() : reject(error));
+        const result = initializer(this.contextOf(current), done);
+        if (isThenable(result)) result.then(() => initializer.length < 2 && resolve(), reject);
+      });
+    } catch (error) {
+      this.log(`FC Initialize End RequestId: ${id}, Error: Unhandled function error\n`);
+      throw error;
+    }
+    this.log(`FC Initialize End RequestId: ${id}\n`);
+  }
+
+  contextOf(call) {
+    const { init } = this;
+    const service = init.service || {};
+    const log = (level) => (...args) => process.stdout.write(`${this.prefix(call.id, level)}${util.format(...args)}\n`);
+    return Object.assign({}, this.context, {
+      requestId: call.id,
+      service: {
+        name: init.namespace,
+        logProject: service.log_project || '',
+        logStore: service.log_store || '',
+        qualifier: call.qualifier,
+        versionId: init.version,
+      },
+      logger: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+    });
+  }
+
+  ended(call, failure) {
+    const how = failure === null ? '' : `, Error: ${failure.handled ? 'Handled' : 'Unhandled'} function error`;
+    this.log(`FC Invoke End RequestId: ${call.id}${how}\n`);
+  }
+
+  render(value) {
+    if (typeof value === 'string' || Buffer.isBuffer(value) || value instanceof Uint8Array) return value;
+    if (value === undefined || value === null) return '';
+    const text = JSON.stringify(value);
+    return text === undefined ? '' : text;
+  }
+
+  log(text) {
+    writeLog(text);
+  }
+}
+
+// --- loading the user's code -----------------------------------------------------------------------------------
+
+/** Makes this process the function's: environment, working directory, module search path. */
+function enter(init) {
+  for (const name of Object.keys(process.env)) {
+    if (!(name in init.env)) delete process.env[name];
+  }
+  Object.assign(process.env, init.env);
+  try {
+    process.chdir(init.code_dir);
+  } catch (error) {
+    throw new Missing(`The code directory '${init.code_dir}' cannot be opened: ${error.code}`);
+  }
+  module.constructor._initPaths(); // reads NODE_PATH
+}
+
+/** The exports of the file of an entry point `dir/file.function`, or a promise of them, and the function's name. */
+function open(codeDir, entry) {
+  const dot = entry.lastIndexOf('.');
+  const [module, name] = [entry.slice(0, Math.max(dot, 0)), entry.slice(dot + 1)];
+  if (module === '' || name === '' || name.includes('/')) {
+    throw new Missing(`Handler '${entry}' must have the form file.function, such as index.main_handler`);
+  }
+  const base = path.join(codeDir, module);
+  const file = ['.js', '.mjs', '.cjs'].map((suffix) => base + suffix).find((name) => fs.existsSync(name));
+  if (file === undefined) throw new Missing(explainMissing(codeDir, module));
+  return { exports: loadFile(file, codeDir), module, name };
+}
+
+function loadFile(file, codeDir) {
+  if (file.endsWith('.mjs') || (file.endsWith('.js') && isModulePackage(path.dirname(file), codeDir))) {
+    return import(require('url').pathToFileURL(file).href);
+  }
+  return require(file);
+}
+
+function isModulePackage(folder, codeDir) {
+  for (let at = folder; at.startsWith(codeDir); at = path.dirname(at)) {
+    const manifest = path.join(at, 'package.json');
+    if (fs.existsSync(manifest)) return JSON.parse(fs.readFileSync(manifest, 'utf8')).type === 'module';
+    if (at === path.dirname(at)) break;
+  }
+  return false;
+}
+
+function pick(exports, { name, module }) {
+  const found = exports[name] || (exports.default && exports.default[name]);
+  if (typeof found !== 'function') throw new Missing(`Handler '${name}' is missing on module '${module}'`);
+  return found;
+}
+
+function explainMissing(codeDir, module) {
+  const wanted = `${module}.js`;
+  const text = `Cannot find module '${path.join(codeDir, wanted)}'`;
+  const top = fs.readdirSync(codeDir).sort();
+  const other = top.find((name) => name.startsWith(`${path.basename(module)}.`));
+  if (other !== undefined) {
+    return `${text}. The package has '${other}', but a Node.js function needs a .js file: ${wanted}`;
+  }
+  const folders = top.filter((name) => fs.existsSync(path.join(codeDir, name, wanted)));
+  if (folders.length === 1) return `${text}. It is inside the folder '${folders[0]}': zip the files, not the folder`;
+  return `${text}. The package has at its root: ${top.slice(0, 10).join(', ') || 'nothing'}`;
+}
+
+function isThenable(value) {
+  return value !== null && typeof value === 'object' && typeof value.then === 'function';
+}
+
+// --- the process -----------------------------------------------------------------------------------------------
+
+function onFrame(type, body) {
+  if (type === REQUEST && dialect !== null && dialect.handler) request(body);
+  else if (type === INIT) start(JSON.parse(body.toString()));
+}
+
+function request(body) {
+  const idEnd = 1 + body[0];
+  const at = idEnd + 1 + body[idEnd];
+  const deadline = body.readUInt32LE(at) + body.readUInt32LE(at + 4) * 0x100000000;
+  const call = new Call(body.latin1Slice(1, idEnd), body.utf8Slice(idEnd + 1, at), deadline);
+  current = call;
+  try {
+    dialect.run(call, body.subarray(at + 8));
+  } catch (error) {
+    call.fail(error, false);
+  }
+}
+
+/** Answers 'I'. All of it runs at once unless something of the user's is asynchronous. */
+function start(init) {
+  current = new Call(init.request_id || '', 'LATEST', Date.now() + init.init_timeout_ms);
+  current.initializing = true;
+  dialect = init.dialect === 'fc' ? new Fc(init) : new Scf(init);
+  try {
+    enter(init);
+    const opened = open(init.code_dir, init.handler);
+    const initializer = init.initializer ? open(init.code_dir, init.initializer) : null;
+    if (initializer === null && !isThenable(opened.exports)) return ready(pick(opened.exports, opened));
+    startAsync(opened, initializer).catch(failStart);
+  } catch (error) {
+    failStart(error);
+  }
+}
+
+async function startAsync(opened, initializer) {
+  const handler = pick(await opened.exports, opened);
+  if (initializer !== null) await dialect.initialize(pick(await initializer.exports, initializer));
+  ready(handler);
+}
+
+function ready(handler) {
+  dialect.handler = handler;
+  current = null;
+  channel.send(READY, '');
+  channel.next();
+}
+
+function failStart(reason) {
+  if (current.over) return;
+  current.over = true; // `current` stays: nothing is served any more
+  const failure = loadFailureOf(reason);
+  writeLog(`${dialect.prefix(current.id, 'error')}${failure.stack || failure.message}\n`);
+  channel.send(ERROR, JSON.stringify(failure));
+}
+
+/** An exception that nobody caught: the call fails, and a process in an unknown state takes no further one. */
+function onUncaught(event, reason) {
+  if (process.listenerCount(event) > 1) return; // the user's code deals with it
+  if (current !== null && current.initializing) return failStart(reason);
+  if (current !== null) current.fail(reason, false);
+  else writeLog(`${dialect ? dialect.prefix('', 'error') : ''}${isError(reason) ? reason.stack : textOf(reason)}\n`);
+  process.exit(1);
+}
+
+function onLoopEmpty() {
+  channel.ref();
+  if (current !== null && !current.initializing) dialect.loopIsEmpty(current);
+}
+
+/** Walks the paths of a first request with nothing attached, so that the real one finds them compiled. */
+function warm() {
+  const real = channel;
+  const env = { PATH: '', X: '' };
+  const init = { dialect: 'scf', handler: 'index.handler', env, response_limit: 1 << 20, timeout_ms: 1, init_timeout_ms: 1 };
+  const frame = Buffer.concat([Buffer.from('\x04warm\x01q'), Buffer.alloc(8), Buffer.from('{"key": [1, "v"]}')]);
+  channel = { ref() {}, unref() {}, next() {}, send() {} };
+  for (const Kind of [Scf, Fc]) {
+    dialect = new Kind(init);
+    dialect.log = () => {};
+    dialect.handler = (event, context, callback) => {
+      context.callbackWaitsForEmptyEventLoop = false;
+      callback(null, event);
+    };
+    request(frame);
+  }
+  channel = real;
+  dialect = null;
+  warmLoader();
+}
+
+function warmLoader() {
+  try {
+    enter({ env: process.env, code_dir: process.cwd() });
+    open(__dirname, `${path.basename(__filename, '.js')}.main`);
+    require('/dev/null'); // the shortest module there is
+    delete require.cache['/dev/null'];
+  } catch (error) {
+    // It was only for speed.
+  }
+}
+
+function main(fd) {
+  replaceOutput();
+  channel = new Channel(fd, onFrame);
+  warm();
+  process.on('uncaughtException', (error) => onUncaught('uncaughtException', error));
+  process.on('unhandledRejection', (reason) => onUncaught('unhandledRejection', reason));
+  process.on('beforeExit', onLoopEmpty);
+  channel.send(BLANK, '');
+}
+
+if (require.main === module) main(3);

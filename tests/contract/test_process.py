@@ -1,0 +1,195 @@
+"""What both bootstraps do with the process they run in: environment, descriptors, frames, ends."""
+
+import json
+import os
+import struct
+import subprocess
+import unittest
+
+from instance import COMMANDS, PYTHON, ROOT, Instance
+
+# The same small functions in both languages.
+CODE = {
+    "python": {
+        "echo": "def main_handler(event, context):\n    return event\n",
+        "env": "import os\ndef main_handler(event, context):\n    return dict(os.environ)\n",
+        "hour": "import time\ndef main_handler(event, context):\n    return time.localtime(event).tm_hour\n",
+        "cwd": "import os\ndef main_handler(event, context):\n    return os.getcwd()\n",
+        "descriptors": "import os, subprocess\ndef main_handler(event, context):\n"
+                       "    return os.readlink('/proc/self/fd/3'), subprocess.check_output(['ls', '-l', '/proc/self/fd'], close_fds=False).decode()\n",
+        "exit": "import sys\nprint('top')\ndef main_handler(event, context):\n    print('bye')\n    sys.exit(event)\n",
+        "exit_at_once": "import os\ndef main_handler(event, context):\n    os._exit(event)\n",
+        "exit_at_load": "import sys\nsys.exit(5)\n",
+        "signal": "import os, signal\nseen = []\nsignal.signal(signal.SIGUSR1, lambda *_: seen.append(1))\n"
+                  "def main_handler(event, context):\n    os.kill(os.getpid(), signal.SIGUSR1)\n    return len(seen)\n",
+    },
+    "node": {
+        "echo": "exports.main_handler = async (event) => event;",
+        "env": "exports.main_handler = async () => process.env;",
+        "hour": "exports.main_handler = async (event) => new Date(event * 1000).getHours();",
+        "cwd": "exports.main_handler = async () => process.cwd();",
+        "descriptors": "const { execFileSync } = require('child_process'); const { readlinkSync } = require('fs');"
+                       "exports.main_handler = async () => [readlinkSync('/proc/self/fd/3'),"
+                       " execFileSync('ls', ['-l', '/proc/self/fd']).toString()];",
+        "exit": "console.log('top'); exports.main_handler = async (event) => { console.log('bye'); process.exit(event); };",
+        "exit_at_once": "exports.main_handler = async (event) => process.reallyExit(event);",
+        "exit_at_load": "process.exit(5);",
+        "signal": "const once = new Promise((seen) => process.on('SIGUSR2', seen));"
+                  "exports.main_handler = async () => { const tick = setInterval(() => {}, 1000); process.kill(process.pid, 'SIGUSR2');"
+                  " await once; clearInterval(tick); return 1; };",
+    },
+}
+SUFFIX = {"python": ".py", "node": ".js"}
+
+
+class Process:
+    """The tests of both languages; the subclasses name the language."""
+
+    language = None
+
+    def instance(self, name, **init):
+        code = CODE[self.language][name]
+        return Instance(self.language, {"index" + SUFFIX[self.language]: code}, **init)
+
+    def test_environment_is_what_init_says_and_nothing_else(self):
+        # spec: FUN-24
+        with self.instance("env", env={"GREETING": "hé=llo", "EMPTY": ""}) as instance:
+            got = instance.ready().call()
+            self.assertEqual(got, {"PATH": "/usr/bin:/bin", "GREETING": "hé=llo", "EMPTY": ""})
+
+    def test_time_zone(self):
+        # spec: FUN-11
+        with self.instance("hour", env={"TZ": "Asia/Shanghai"}) as instance:
+            self.assertEqual(instance.ready().call(0), 8)
+
+    def test_utc(self):
+        # spec: FUN-10
+        with self.instance("hour", env={"TZ": "UTC"}) as instance:
+            self.assertEqual(instance.ready().call(3600), 1)
+
+    def test_working_directory_is_the_code(self):
+        with self.instance("cwd") as instance:
+            self.assertEqual(instance.ready().call(), instance.code_dir)
+
+    def test_children_do_not_get_the_control_socket(self):
+        with self.instance("descriptors") as instance:
+            own, of_child = instance.ready().call()
+            self.assertTrue(own.startswith("socket:"), own)
+            self.assertNotIn(own, of_child)
+
+    def test_exit_in_the_handler_ends_the_process_with_its_code(self):
+        with self.instance("exit") as instance:
+            instance.ready().request(b"7")
+            self.assertEqual(instance.exit_code(), 7)
+            self.assertIn("bye", instance.log())
+
+    def test_exit_at_once(self):
+        with self.instance("exit_at_once") as instance:
+            instance.ready().request(b"9")
+            self.assertEqual(instance.exit_code(), 9)
+
+    def test_exit_while_loading(self):
+        with self.instance("exit_at_load") as instance:
+            self.assertEqual(instance.receive(), (b"B", b""))
+            instance.send(b"I", json.dumps(instance.message).encode())
+            self.assertEqual(instance.exit_code(), 5)
+
+    def test_signal_handlers_work(self):
+        with self.instance("signal") as instance:
+            self.assertEqual(instance.ready().call(), 1)
+
+    def test_the_process_ends_when_the_server_is_gone(self):
+        with self.instance("echo") as instance:
+            instance.ready().call()
+            instance.socket.close()
+            self.assertEqual(instance.process.wait(20), 0)
+
+    def test_frames_may_arrive_in_pieces_and_together(self):
+        with self.instance("echo") as instance:
+            instance.ready()
+            body = b"\x02id\x01q" + bytes(8) + b'{"n": 1}'
+            frame = struct.pack("<I", len(body) + 1) + b"R" + body
+            for size in (1, 3, 4, 5, 6):  # the head of a frame cut everywhere
+                instance.socket.sendall(frame[:size])
+                instance.socket.sendall(frame[size:-1])
+                instance.socket.sendall(frame[-1:] + frame)
+                for _ in range(2):
+                    kind, result = instance.receive()
+                    self.assertEqual((kind, json.loads(result)), (b"r", {"n": 1}))
+
+    def test_a_failed_init_leaves_the_process_waiting(self):
+        with self.instance("echo", handler="index.nothing") as instance:
+            instance.refusal()
+            self.assertIsNone(instance.process.poll())
+            instance.socket.close()
+            self.assertEqual(instance.process.wait(20), 0)
+
+    def test_code_directory_that_is_not_there(self):
+        with self.instance("echo") as instance:
+            instance.message["code_dir"] += "/nowhere"
+            failure = instance.refusal()
+            self.assertEqual(failure["kind"], "handler_not_found")
+            self.assertIn("/nowhere", failure["message"])
+
+
+class PythonProcess(Process, unittest.TestCase):
+    language = "python"
+
+
+class NodeProcess(Process, unittest.TestCase):
+    language = "node"
+
+
+def version(python):
+    text = subprocess.check_output([python, "-c", "import sys; print(*sys.version_info[:2])"], universal_newlines=True)
+    return tuple(int(part) for part in text.split())
+
+
+class PythonOnly(unittest.TestCase):
+    def test_a_forked_child_cannot_answer_or_hold_the_socket(self):
+        code = "import os\ndef main_handler(event, context):\n    return 'child' if os.fork() == 0 else 'parent'\n"
+        with Instance("python", {"index.py": code}).ready() as instance:
+            self.assertEqual([instance.call(), instance.call()], ["parent", "parent"])
+
+    @unittest.skipIf(version(PYTHON) < (3, 7), "files that are valid whatever their times are came with 3.7")
+    def test_compiled_files_are_used_instead_of_the_source(self):
+        with Instance("python", {"index.py": "def main_handler(e, c):\n    return 'old'\n", "pkg/a.py": "X = 1\n", "bad.py": "def (\n"}) as instance:
+            self.assertEqual(instance.receive(), (b"B", b""))
+            job = {"code_dir": instance.code_dir, "files": ["index.py", "bad.py", "absent.py", "pkg/a.py"]}
+            instance.send(b"C", json.dumps(job).encode())
+            compiled = {}
+            while True:
+                kind, body = instance.receive()
+                if kind == b"d":
+                    break
+                self.assertEqual(kind, b"c")
+                (size,) = struct.unpack_from("<H", body)
+                compiled[body[2 : 2 + size].decode()] = body[2 + size :]
+            tag = "cpython-%d%d" % version(PYTHON)
+            self.assertEqual(sorted(compiled), ["__pycache__/index.%s.pyc" % tag, "pkg/__pycache__/a.%s.pyc" % tag])
+            os.mkdir(instance.code_dir + "/__pycache__")
+            with open(instance.code_dir + "/__pycache__/index.%s.pyc" % tag, "wb") as file:
+                file.write(compiled["__pycache__/index.%s.pyc" % tag])
+            with open(instance.code_dir + "/index.py", "w") as file:
+                file.write("def main_handler(e, c):\n    return 'newer and longer'\n")
+            instance.send(b"I", json.dumps(instance.message).encode())
+            self.assertEqual(instance.receive(), (b"i", b""))
+            self.assertEqual(instance.call(), "old")
+
+    def test_a_template_may_import_warm_and_fork(self):
+        template = (
+            "import os, sys\nsys.path.insert(0, %r)\nimport bootstrap\nbefore = dict(os.environ), list(sys.path)\n"
+            "bootstrap.warm()\nassert before == (dict(os.environ), list(sys.path))\n"
+            "child = os.fork()\nif child == 0:\n    bootstrap.warm()\n    bootstrap.main(3)\n"
+            "os.close(3)\nos._exit(os.waitpid(child, 0)[1])\n"
+        ) % os.path.join(ROOT, "runtimes/python")
+        code = "import random\ndef main_handler(event, context):\n    return [random.random(), __name__]\n"
+        original, draws = COMMANDS["python"], []
+        COMMANDS["python"] = [PYTHON, "-I", "-X", "utf8", "-c", template]
+        try:
+            with Instance("python", {"index.py": code}).ready() as instance:
+                draws.append(instance.call())
+                self.assertEqual(instance.log(), "")
+        finally:
+            COMMANDS["python"] = original
+        self.assertEqual(draws[0][1], "index")

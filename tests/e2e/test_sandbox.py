@@ -1,0 +1,310 @@
+"""Attempts to break out of, starve and outlive the sandbox. Each function does its worst; the host watches."""
+
+import os
+import socket
+import threading
+import time
+
+import pytest
+
+import host
+from harness import KEY_SECRET, Background, sample, wait_until, zip_of
+from scf_api import environment
+
+REFUSED = {"EACCES", "EPERM", "EROFS", "ENOENT", "ENOSYS"}
+SECRET = "e2e-secret-of-another-function-7d1f"
+
+
+@pytest.fixture
+def box(scf_function):
+    """A function from tests/functions/sandbox."""
+    return lambda **fields: scf_function(sample("sandbox"), **{"Timeout": 30, **fields})
+
+
+@pytest.fixture
+def neighbour(scf, scf_function):
+    """Another function, with a secret in its code and its environment, and an instance that is up."""
+    source = f"TOKEN = '{SECRET}'\ndef main_handler(event, context):\n    return len(TOKEN)\n"
+    name = scf_function(zip_of({"index.py": source}), Environment=environment(TOKEN=SECRET))
+    assert scf.invoke(name).value == len(SECRET)
+    return name
+
+
+def attempted(scf, name, what, **event):
+    return scf.invoke(name, {"try": what, **event}).value
+
+
+def test_privileges_are_gone(scf, box):
+    seen = attempted(scf, box(), "privileges")
+    assert seen["uid"] != 0 and seen["gid"] != 0 and 0 not in seen["groups"]
+    assert {seen["effective"], seen["permitted"], seen["bounding"]} == {"0000000000000000"}
+    assert seen["no_new_privs"] == "1"
+    assert seen["seccomp"] == "2"
+
+
+def test_the_uid_is_not_one_of_the_hosts(scf, box):
+    name, mark = box(), host.mark()
+    call = Background(scf.invoke, name, {"try": "burn", "seconds": 3, "mark": mark})
+    (pid,) = wait_until(lambda: host.marked(mark), 20, "the process shows up")
+    uid = os.stat(f"/proc/{pid}").st_uid
+    assert uid >= 10000, f"the host sees uid {uid}"
+    call.result()
+
+
+def test_privileged_system_calls_are_refused(scf, box):
+    outcomes = attempted(scf, box(MemorySize=256), "calls")
+    succeeded = {name: outcome for name, outcome in outcomes.items() if "ok" in outcome}
+    assert not succeeded, succeeded
+    # Refused, not killed for: the function answered, and with the errors that programs know how to handle.
+    odd = {
+        name: outcome
+        for name, outcome in outcomes.items()
+        if outcome["error"] not in REFUSED | {"EINVAL", "ESRCH", "EFAULT", "EAFNOSUPPORT", "EPROTONOSUPPORT"}
+    }
+    assert not odd, odd
+
+
+def test_the_data_directory_cannot_be_seen(scf, server, box, neighbour):
+    folders = [str(server.data_dir), str(server.data_dir.parent), "/root", "/home", "/var/lib", "/run"]
+    outcomes = attempted(scf, box(), "list", paths=folders)
+    assert "ok" not in outcomes[str(server.data_dir)]
+    assert "ok" not in outcomes["/root"] or outcomes["/root"]["ok"] == []
+    files = [str(path) for path in server.data_dir.rglob("*") if path.is_file()][:50]
+    assert files, "the data directory is empty, so this test would prove nothing"
+    readable = {
+        path: outcome for path, outcome in attempted(scf, box(), "read", paths=files).items() if "ok" in outcome
+    }
+    assert not readable, readable
+
+
+def test_files_of_the_host_that_hold_secrets_cannot_be_read(scf, box):
+    paths = [
+        "/etc/shadow",
+        "/root/.bashrc",
+        "/root/.profile",
+        "/proc/1/environ",
+        "/proc/kcore",
+        "/dev/mem",
+        "/dev/sda",
+        "/proc/sysrq-trigger",
+    ]
+    outcomes = attempted(scf, box(), "read", paths=paths)
+    outcomes.pop("/proc/1/environ")
+    assert not {path: outcome for path, outcome in outcomes.items() if "ok" in outcome}
+
+
+def test_code_and_environment_of_other_functions_cannot_be_found(scf, box, neighbour):
+    name = box(Timeout=60, MemorySize=512)
+    found = attempted(
+        scf,
+        name,
+        "search",
+        needle=SECRET,
+        roots=["/var", "/opt", "/tmp", "/code", "/run", "/home", "/mnt", "/srv", "/dev", "/etc"],
+    )
+    assert found["files"] > 0 and found["found"] == []
+    environments = attempted(scf, name, "environments")
+    assert SECRET not in str(environments) and KEY_SECRET not in str(environments)
+
+
+def test_processes_of_the_host_cannot_be_seen(scf, server, box, neighbour):
+    processes = attempted(scf, box(), "processes")
+    assert 1 <= len(processes) <= 4, processes
+    text = " ".join(processes.values())
+    assert str(server.data_dir) not in text and "serve" not in text
+
+
+def test_only_tmp_can_be_written(scf, box):
+    outside = [
+        "/",
+        "/var/user",
+        "/opt",
+        "/var/runtime",
+        "/var/lang",
+        "/etc",
+        "/usr",
+        "/usr/lib",
+        "/home",
+        "/root",
+        "/var",
+        "/mnt",
+        "/proc",
+        "/sys",
+        "/run",
+    ]
+    name = box()
+    # spec: RTM-07
+    assert attempted(scf, name, "write", paths=["/tmp"]) == {"/tmp": {"ok": "written"}}
+    outcomes = attempted(scf, name, "write", paths=outside)
+    assert not {path: outcome for path, outcome in outcomes.items() if "ok" in outcome}, outcomes
+    for path in ("/var/user", "/opt", "/"):
+        assert outcomes[path]["error"] in ("EROFS", "EACCES"), outcomes[path]
+
+
+def test_tmp_holds_512_megabytes_that_are_not_the_functions_memory(scf, box):
+    name = box(MemorySize=64, Timeout=120)
+    result = scf.invoke(name, {"try": "fill_tmp"})
+    # spec: QUO-18
+    assert result.status == 200, f"a 64 MB function was killed for filling /tmp: {result.fields}"
+    assert result.value["reason"] == "ENOSPC" and 480 <= result.value["mib"] <= 512, result.value
+    scf.configure(name, Description="a new revision needs a new instance")
+    # spec: QUO-18
+    assert attempted(scf, name, "list", paths=["/tmp"])["/tmp"]["ok"] == []
+    assert attempted(scf, name, "fill_tmp", mib=300) == {"mib": 300, "reason": None}
+
+
+def test_an_instance_opens_at_most_1024_files(scf, box):
+    seen = attempted(scf, box(), "open_files")
+    # spec: QUO-20
+    assert seen["reason"] == "EMFILE" and seen["highest"] < 1024 and seen["opened"] > 900, seen
+
+
+def test_an_instance_has_at_most_1024_processes_and_threads(scf, box, neighbour):
+    name = box(MemorySize=3072, Timeout=120)
+    call = Background(scf.invoke, name, {"try": "processes_until_refused", "forks": 300})
+    served = 0
+    while call.running:
+        assert scf.invoke(neighbour).value == len(SECRET)
+        served += 1
+    seen = call.result(120).value
+    # spec: QUO-21
+    assert seen["reason"].startswith("EAGAIN"), seen
+    assert 900 < seen["processes"] + seen["threads"] < 1024, seen
+    assert served > 0
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_a_fork_bomb_stays_in_its_box(scf, scf_function, neighbour):
+    mark = host.mark()
+    source = (
+        "import ctypes, os, time\n"
+        "def main_handler(event, context):\n"
+        "    ctypes.CDLL(None).prctl(15, event['mark'].encode(), 0, 0, 0)\n"
+        "    while True:\n"
+        "        try:\n"
+        "            os.fork()\n"
+        "        except OSError:\n"
+        "            time.sleep(0.01)\n"
+    )
+    bomb = scf_function(zip_of({"index.py": source}), MemorySize=512, Timeout=3)
+    call = Background(scf.invoke, bomb, {"mark": mark})
+    wait_until(lambda: len(host.marked(mark)) > 20, 20, "the bomb goes off")
+    assert scf.invoke(neighbour).value == len(SECRET)
+    assert call.result(60).status in (433, 434)
+    wait_until(lambda: not host.marked(mark), 5, "every process of the bomb is gone")
+
+
+def test_memory_over_the_limit_is_434_and_an_exit_is_439(scf, scf_function, neighbour):
+    source = (
+        "import os\n"
+        "def main_handler(event, context):\n"
+        "    if event.get('exit'):\n"
+        "        os._exit(137)\n"
+        "    held = []\n"
+        "    while True:\n"
+        "        held.append(bytearray(os.urandom(1 << 20)))\n"
+    )
+    name = scf_function(zip_of({"index.py": source}), MemorySize=128, Timeout=30)
+    assert scf.invoke(name).status == 434
+    assert scf.invoke(name, {"exit": True}).status == 439
+    assert scf.invoke(neighbour).value == len(SECRET)
+
+
+def test_memory_of_children_counts_too(scf, scf_function):
+    source = (
+        "import os\n"
+        "def main_handler(event, context):\n"
+        "    for _ in range(4):\n"
+        "        if os.fork() == 0:\n"
+        "            held = os.urandom(60 << 20)\n"
+        "            os.read(os.pipe()[0], 1)\n"
+        "    os.wait()\n"
+        "    return 'one child was killed'\n"
+    )
+    result = scf.invoke(scf_function(zip_of({"index.py": source}), MemorySize=128, Timeout=20))
+    # Which process the kernel picks is its choice; that 240 MB do not fit in 128 is ours.
+    assert result.status in (200, 434, 439), result.fields
+
+
+def test_a_timeout_takes_the_whole_tree_with_it(scf, box):
+    name, mark = box(Timeout=1), host.mark()
+    call = Background(scf.invoke, name, {"try": "daemon", "daemon": mark, "stuck": True})
+    daemons = wait_until(lambda: host.marked(mark), 20, "the daemon runs")
+    result = call.result()
+    assert result.status == 433
+    answered = time.monotonic()
+    wait_until(lambda: not host.alive(daemons), 5, "the daemon is gone", 0.005)
+    assert time.monotonic() - answered < 0.5, "the tree has 100 ms after the limit, and this host some slack"
+
+
+def test_a_daemon_does_not_outlive_its_instance(scf, box):
+    name, mark = box(), host.mark()
+    assert attempted(scf, name, "daemon", daemon=mark) == "left a daemon behind"
+    scf.delete(name)
+    wait_until(lambda: not host.marked(mark), 10, "the daemon is gone with its function")
+
+
+def test_an_idle_instance_does_not_run(scf, scf_function):
+    source = (
+        "import threading, time\n"
+        "ticks = 0\n"
+        "def tick():\n"
+        "    global ticks\n"
+        "    while True:\n"
+        "        ticks += 1\n"
+        "        time.sleep(0.01)\n"
+        "threading.Thread(target=tick, daemon=True).start()\n"
+        "def main_handler(event, context):\n"
+        "    return [ticks, time.monotonic()]\n"
+    )
+    name = scf_function(zip_of({"index.py": source}))
+    scf.invoke(name)
+    before, at = scf.invoke(name).value
+    threading.Event().wait(2)  # the pause is what is measured
+    after, later = scf.invoke(name).value
+    assert later - at > 1.9
+    assert after - before < 100, "a frozen instance would not have ticked 190 times"
+
+
+def test_loopback_of_the_host_cannot_be_reached(scf, box, server):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        name = box(Timeout=30)
+        gateway = attempted(scf, name, "default_gateway")
+        addresses = ["127.0.0.1", "127.0.0.2", *([gateway] if gateway else []), *host.addresses()]
+        outcomes = attempted(scf, name, "connect", targets=[(address, port) for address in addresses])
+        assert not [outcome for outcome in outcomes if "ok" in outcome], outcomes
+
+
+def test_the_servers_listener_cannot_be_reached(scf, box, server):
+    name = box(Timeout=30)
+    gateway = attempted(scf, name, "default_gateway")
+    addresses = ["127.0.0.1", *([gateway] if gateway else []), *host.addresses()]
+    outcomes = attempted(scf, name, "connect", targets=[(address, server.port) for address in addresses])
+    assert not [outcome for outcome in outcomes if "ok" in outcome], outcomes
+
+
+def test_other_instances_cannot_be_reached(scf, box):
+    listener, caller = box(Timeout=30), box(Timeout=30)
+    addresses = attempted(scf, listener, "addresses")
+    assert addresses, "an instance with network has an address"
+    listening = Background(attempted, scf, listener, "listen", address=addresses[0], port=8099, seconds=4)
+    outcome = attempted(scf, caller, "call_until", address=addresses[0], port=8099, seconds=4)
+    seen = listening.result()
+    assert "ok" in seen["own"], "it listened, so that being unreachable means something"
+    assert "ok" not in outcome and len(seen["callers"]) <= 1, (outcome, seen)
+
+
+def test_a_busy_neighbour_does_not_starve_the_others(scf, box, neighbour):
+    burners = [Background(attempted, scf, box(MemorySize=128, Timeout=20), "burn", seconds=4) for _ in range(4)]
+    answered = []
+    while any(burner.running for burner in burners):
+        begin = time.monotonic()
+        assert scf.invoke(neighbour).value == len(SECRET)
+        answered.append(time.monotonic() - begin)
+    for burner in burners:
+        burner.result()
+    assert len(answered) >= 5, "the neighbour hardly ran"
