@@ -80,7 +80,7 @@ class Channel {
   }
 
   deliver(frame) {
-    if (current === null) this.onFrame(frame[4], frame.subarray(5));
+    if (current === null && this.waiting.length === 0) this.onFrame(frame[4], frame.subarray(5));
     else this.waiting.push(Buffer.from(frame));
   }
 
@@ -356,7 +356,7 @@ class Scf {
       return call.reply(ERROR, { kind: 'event_not_json', message, type: null, stack: null, frames: null, handled: false });
     }
     const context = this.contextOf(call);
-    // so that `beforeExit` tells when the user's event loop is empty
+    channel.unref(); // so that `beforeExit` tells when the user's event loop is empty
     const result = this.handler(event, context, (error, value) => {
       call.callBack(error, value);
       if (call.returned && !call.promised && !context.callbackWaitsForEmptyEventLoop) call.sendOutcome();

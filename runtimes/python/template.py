@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 import sys
+import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -116,7 +117,16 @@ def enter(order_fds, filters, landlock):
     give_up_rights(filters, landlock)
 
 
+def open_streams():
+    """New text streams: those of the template remember what kind of file was behind their numbers."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = open(number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, "__%s__" % name, stream)
+
+
 def become_blank():
+    open_streams()
     bootstrap.warm()
     bootstrap.main(3)
 
@@ -163,14 +173,15 @@ def main():
             if pid == 0:
                 status = 1
                 try:
+                    # Its number goes to the control socket; only the number is let go of here.
+                    orders.detach()
                     enter(fds, filters, landlock)
-                    orders = None
                     become_blank()
                     status = 0
                 except SystemExit as stop:
                     status = stop.code if isinstance(stop.code, int) else 1
                 except BaseException as error:
-                    os.write(2, ("sluice sandbox: %r\n" % (error,)).encode())
+                    os.write(2, traceback.format_exc().encode())
                 finally:
                     os._exit(status)
             check(LIBC.setns(own, NEWPID))

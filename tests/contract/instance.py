@@ -95,7 +95,9 @@ class Instance:
 
     def exactly(self, size):
         parts = []
+        give_up = time.monotonic() + PATIENCE_S
         while size > 0:
+            assert time.monotonic() < give_up, "no answer; the log: " + self.log()
             self.drain()  # a full log pipe would stop the process
             if not select.select([self.socket], [], [], 0.05)[0]:
                 if self.process.poll() is None or select.select([self.socket], [], [], 0)[0]:

@@ -147,7 +147,10 @@ def version(python):
 
 class PythonOnly(unittest.TestCase):
     def test_a_forked_child_cannot_answer_or_hold_the_socket(self):
-        code = "import os\ndef main_handler(event, context):\n    return 'child' if os.fork() == 0 else 'parent'\n"
+        code = (
+            "import os\ndef main_handler(event, context):\n    child = os.fork()\n    if child == 0:\n        return 'child'\n"
+            "    os.waitpid(child, 0)\n    return 'parent'\n"
+        )
         with Instance("python", {"index.py": code}).ready() as instance:
             self.assertEqual([instance.call(), instance.call()], ["parent", "parent"])
 

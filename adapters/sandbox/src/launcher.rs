@@ -197,7 +197,7 @@ impl Launcher {
             crate::cgroup::join(streams.doors)?;
             sys::enter(pidfd.as_fd(), sys::NAMESPACES)?;
             sys::enter(pidfd.as_fd(), libc::CLONE_NEWUSER)?;
-            let null = File::open("/dev/null")?;
+            let null = std::mem::ManuallyDrop::new(File::open("/dev/null")?);
             // Copies above the numbers that are placed, so that placing one does not close another.
             let [null, log, control] = [null.as_fd(), streams.log.as_fd(), streams.control.as_fd()]
                 .map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 100));
@@ -205,6 +205,8 @@ impl Launcher {
             for (fd, to) in [(&null, 0), (&log, 1), (&log, 2), (&control, 3)] {
                 sys::place_fd(fd.as_fd(), to)?;
             }
+            // They are closed with everything else, not one by one.
+            std::mem::forget((null, log, control));
             sys::close_from(4)?;
             rustix::process::chdir("/")?;
             crate::confine::give_up(&self.filters)

@@ -63,10 +63,13 @@ fn become_template(socket: OwnedFd, program: &str, arguments: &[String]) -> io::
     let prepared = (|| {
         sys::die_with_parent()?;
         let null = File::options().read(true).write(true).open("/dev/null")?;
-        let socket = rustix::io::fcntl_dupfd_cloexec(&socket, 100)?;
+        let inherited = std::mem::ManuallyDrop::new(socket);
+        let socket = rustix::io::fcntl_dupfd_cloexec(&*inherited, 100)?;
         sys::place_fd(null.as_fd(), 0)?;
         sys::place_fd(null.as_fd(), 1)?;
         sys::place_fd(socket.as_fd(), 3)?;
+        // They are closed with everything else, not one by one.
+        std::mem::forget((null, socket));
         sys::close_from(4)
     })();
     match prepared {

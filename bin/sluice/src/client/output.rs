@@ -23,6 +23,9 @@ pub fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) {
     for row in rows {
         table.add_row(row);
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     let text: String = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
     bytes(text.as_bytes());
 }

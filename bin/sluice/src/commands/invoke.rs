@@ -35,7 +35,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Format::Text => show(&reply, args.log),
     }
     if reply.failed {
-        eprintln!("error: the function failed (request {}); --log shows its output", reply.request_id);
+        let hint = if args.log { "" } else { "; --log shows what it printed" };
+        eprintln!("error: the function failed (request {}){hint}", reply.request_id);
     }
     Ok(if reply.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

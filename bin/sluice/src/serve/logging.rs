@@ -2,6 +2,7 @@
 
 use super::settings::{LogFormat, Settings};
 use anyhow::Context;
+use std::io::IsTerminal;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 pub fn start(settings: &Settings) -> anyhow::Result<()> {
@@ -9,9 +10,11 @@ pub fn start(settings: &Settings) -> anyhow::Result<()> {
         format!("log filter '{}' is not one: use a level such as info, or target=level", settings.log)
     })?;
     let registry = tracing_subscriber::registry().with(filter);
-    let writer = std::io::stderr;
+    let (writer, colours) = (std::io::stderr, std::io::stderr().is_terminal());
     match settings.log_format {
-        LogFormat::Text => registry.with(tracing_subscriber::fmt::layer().with_writer(writer)).init(),
+        LogFormat::Text => {
+            registry.with(tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(writer)).init()
+        }
         LogFormat::Json => registry.with(tracing_subscriber::fmt::layer().json().with_writer(writer)).init(),
     }
     std::panic::set_hook(Box::new(|panic| {

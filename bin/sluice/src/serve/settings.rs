@@ -81,7 +81,7 @@ pub struct Settings {
 }
 
 /// Variables with our prefix that are not settings of the server.
-const OTHER_VARIABLES: [&str; 8] = [
+const OTHER_VARIABLES: [&str; 9] = [
     "SLUICE_CONFIG",
     "SLUICE_ACCOUNT_ID",
     "SLUICE_ACCESS_KEY_ID",
@@ -90,6 +90,7 @@ const OTHER_VARIABLES: [&str; 8] = [
     "SLUICE_ENDPOINT",
     "SLUICE_DIALECT",
     "SLUICE_NAMESPACE",
+    "SLUICE_RESOLV_CONF",
 ];
 
 /// Puts the three sources together. `file` is the one that was asked for by name.

@@ -2,7 +2,7 @@
 
 use super::{
     Admin,
-    reply::{self, Reply},
+    reply::{self, Refused, Reply},
 };
 use axum::extract::{Path, Query, State, rejection::QueryRejection};
 use bytes::Bytes;
@@ -38,7 +38,7 @@ pub async fn change(State(admin): State<Admin>, Path(region): Path<String>, of: 
     reply::json(&*changed)
 }
 
-fn resolve(admin: &Admin, region: &str, of: OfQuery) -> Result<(Scope, Dialect), axum::response::Response> {
+fn resolve(admin: &Admin, region: &str, of: OfQuery) -> Result<(Scope, Dialect), Refused> {
     let Query(of) = of.map_err(|error| reply::invalid(&error.body_text()))?;
     check_name("region", region)?;
     let account = of.account.unwrap_or_else(|| admin.account.clone());
@@ -46,7 +46,7 @@ fn resolve(admin: &Admin, region: &str, of: OfQuery) -> Result<(Scope, Dialect),
     Ok((Scope { account, region: Region::from(region) }, of.dialect.unwrap_or(Dialect::Scf)))
 }
 
-fn check_name(what: &str, name: &str) -> Result<(), axum::response::Response> {
+fn check_name(what: &str, name: &str) -> Result<(), Refused> {
     let legal = (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if legal {
         return Ok(());

@@ -7,23 +7,37 @@ use axum::{
 use http::{StatusCode, header};
 use sluice_domain::{Error, ErrorKind};
 
-/// What every operation returns: either side is an answer.
-pub type Reply = Result<Response, Response>;
+/// What every operation returns.
+pub type Reply = Result<Response, Refused>;
+
+/// A refusal in the native error form.
+#[derive(Debug)]
+pub struct Refused {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        crate::native_error(self.status, self.code, &self.message).map(Body::from)
+    }
+}
 
 pub fn json(value: &impl serde::Serialize) -> Reply {
     let text = serde_json::to_string(value).map_err(|_| failure(&Error::internal()))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
-pub fn error(status: StatusCode, code: &str, message: &str) -> Response {
-    crate::native_error(status, code, message).map(Body::from)
+pub fn error(status: StatusCode, code: &'static str, message: &str) -> Refused {
+    Refused { status, code, message: message.to_owned() }
 }
 
-pub fn invalid(message: &str) -> Response {
+pub fn invalid(message: &str) -> Refused {
     error(StatusCode::BAD_REQUEST, "InvalidArgument", message)
 }
 
-pub fn failure(cause: &Error) -> Response {
+pub fn failure(cause: &Error) -> Refused {
     let (status, code) = match cause.kind {
         ErrorKind::Missing(_) => (StatusCode::BAD_REQUEST, "MissingArgument"),
         ErrorKind::Invalid(_) => (StatusCode::BAD_REQUEST, "InvalidArgument"),

@@ -1,6 +1,9 @@
 //! The few paths that need no token: health, metrics, and links that carry their own authorisation.
 
-use super::{Admin, reply};
+use super::{
+    Admin,
+    reply::{self, Reply},
+};
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -17,17 +20,13 @@ pub async fn metrics(State(admin): State<Admin>) -> Response {
 }
 
 /// A code package, by a link that some dialect gave to a client. The engine checks expiry and MAC.
-pub async fn code(State(admin): State<Admin>, uri: Uri) -> Response {
+pub async fn code(State(admin): State<Admin>, uri: Uri) -> Reply {
     let link = uri.path_and_query().map_or(uri.path(), |link| link.as_str());
-    match admin.engine.open_code_link(link).await {
-        Ok(zip) => {
-            let headers = [
-                (header::CONTENT_TYPE, "application/zip"),
-                (header::CONTENT_DISPOSITION, "attachment; filename=\"code.zip\""),
-                (header::CACHE_CONTROL, "private, no-store"),
-            ];
-            (headers, zip).into_response()
-        }
-        Err(error) => reply::failure(&error),
-    }
+    let zip = admin.engine.open_code_link(link).await.map_err(|error| reply::failure(&error))?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/zip"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"code.zip\""),
+        (header::CACHE_CONTROL, "private, no-store"),
+    ];
+    Ok((headers, zip).into_response())
 }
