@@ -125,9 +125,11 @@ def open_streams():
         setattr(sys, "__%s__" % name, stream)
 
 
-def become_blank():
+def serve(is_blank):
     open_streams()
-    bootstrap.warm()
+    if is_blank:
+        # Time that nobody waits for: pages that the first request would fault in are touched now.
+        bootstrap.warm()
     bootstrap.main(3)
 
 
@@ -176,7 +178,7 @@ def main():
                     # Its number goes to the control socket; only the number is let go of here.
                     orders.detach()
                     enter(fds, filters, landlock)
-                    become_blank()
+                    serve(data == b"blank")
                     status = 0
                 except SystemExit as stop:
                     status = stop.code if isinstance(stop.code, int) else 1

@@ -192,6 +192,6 @@ def test_a_body_over_the_cap_is_cut_before_it_is_read(server):
 
     # Only the announcement is sent: a server that believes in it answers without waiting for 1 TB.
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as link:
-        link.sendall(f"POST / HTTP/1.1\r\nHost: {server.endpoint}\r\nContent-Length: {1 << 40}\r\n\r\n".encode())
+        link.sendall(f"POST / HTTP/1.1\r\nHost: {server.endpoint}\r\nX-TC-Action: Invoke\r\nContent-Length: {1 << 40}\r\n\r\n".encode())
         head = link.recv(4096).decode("latin-1")
     assert head.startswith("HTTP/1.1 413") or "TooLarge" in head or "RequestSizeLimitExceeded" in head, head

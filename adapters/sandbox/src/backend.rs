@@ -147,7 +147,7 @@ impl SandboxBackend {
     /// A sandbox whose process has not reported yet.
     async fn blank_sandbox(&self, interpreter: &Interpreter) -> io::Result<(Arc<Sandbox>, Connection)> {
         let process = match interpreter.family {
-            Family::Python => Process::Fork { template: interpreter.path.display().to_string() },
+            Family::Python => Process::Fork { template: interpreter.path.display().to_string(), blank: true },
             _ => execute(interpreter, crate::launcher::template_environment()),
         };
         self.maker.make("sluice".to_owned(), process, &[], |_| Ok(())).await
@@ -172,7 +172,9 @@ impl SandboxBackend {
         let began = Instant::now();
         let own_process = environment::needs_own_process(&spec.config);
         let process = match interpreter.family {
-            Family::Python if !own_process => Process::Fork { template: interpreter.path.display().to_string() },
+            Family::Python if !own_process => {
+                Process::Fork { template: interpreter.path.display().to_string(), blank: false }
+            }
             _ => {
                 let variables = environment::variables(spec);
                 execute(interpreter, variables.into_iter().map(|(key, value)| format!("{key}={value}")).collect())
@@ -307,6 +309,9 @@ impl Backend for SandboxBackend {
     async fn shutdown(&self) {
         self.maker.slots.close();
         self.maker.launcher.stop();
+        let slots = self.maker.slots.clone();
+        // Waits for the kernel to put the last processes away.
+        let _ = tokio::task::spawn_blocking(move || slots.clear_host()).await;
     }
 }
 

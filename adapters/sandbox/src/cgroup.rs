@@ -157,9 +157,12 @@ impl Group {
             let _ = fs::write(self.memory.join("memory.oom.group"), "1");
             fs::write(self.cpu.join("cpu.weight"), (memory_mib * 100 / 128).clamp(1, 10_000).to_string())
         } else {
+            // Present only where swap is accounted. It may never be the smaller of the two: before raising the
+            // other it has to be raised, and after lowering it, lowered.
+            let with_swap = || fs::write(self.memory.join("memory.memsw.limit_in_bytes"), &bytes);
+            let _ = with_swap();
             fs::write(self.memory.join("memory.limit_in_bytes"), &bytes)?;
-            // Present only where swap is accounted; without it there is no swap to limit.
-            let _ = fs::write(self.memory.join("memory.memsw.limit_in_bytes"), &bytes);
+            let _ = with_swap();
             fs::write(self.cpu.join("cpu.shares"), (memory_mib * 8).clamp(2, 262_144).to_string())
         }
     }

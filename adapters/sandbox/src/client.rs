@@ -16,7 +16,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 use tokio::{
@@ -30,6 +30,7 @@ pub struct Launcher {
     waiting: Mutex<Option<HashMap<u64, oneshot::Sender<Outcome>>>>,
     next: AtomicU64,
     child: Mutex<Child>,
+    stopping: AtomicBool,
 }
 
 type Outcome = Result<Option<OwnedFd>, String>;
@@ -38,10 +39,9 @@ impl Launcher {
     /// Executes this program again as the launcher and waits until it is ready.
     pub fn start(settings: &Settings) -> io::Result<Self> {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        let argument = serde_json::to_string(settings).map_err(io::Error::other)?;
         let mut command = Command::new("/proc/self/exe");
         command
-            .args(["sandbox-launcher", &argument])
+            .arg("sandbox-launcher")
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .stdin(Stdio::null())
@@ -57,6 +57,7 @@ impl Launcher {
         }
         let child = command.spawn()?;
         drop(theirs);
+        wire::send(&ours, settings, &[])?;
         let mut buffer = vec![0; PACKET_BYTES];
         if wire::receive::<Answer>(&ours, &mut buffer)?.is_none() {
             return Err(io::Error::other("the sandbox launcher ended at once; its message is above"));
@@ -67,6 +68,7 @@ impl Launcher {
             waiting: Mutex::new(Some(HashMap::new())),
             next: AtomicU64::new(1),
             child: Mutex::new(child),
+            stopping: AtomicBool::new(false),
         })
     }
 
@@ -110,11 +112,14 @@ impl Launcher {
         }
         // Dropping the senders answers everyone who waits.
         self.waiting.lock().expect("launcher lock").take();
-        tracing::error!("the sandbox launcher ended");
+        if !self.stopping.load(Ordering::Relaxed) {
+            tracing::error!("the sandbox launcher ended");
+        }
     }
 
     /// Ends the launcher, and with it every sandbox.
     pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
         let mut child = self.child.lock().expect("launcher lock");
         let _ = child.kill();
         let _ = child.wait();

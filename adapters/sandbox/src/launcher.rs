@@ -37,7 +37,8 @@ pub fn template_environment() -> Vec<String> {
 /// The socket to the server.
 pub const SOCKET_FD: i32 = 3;
 
-/// What the launcher is told when it starts, as its only argument.
+/// What the launcher is told when it starts: its first packet. Not an argument, because sandboxes can read those
+/// of their first process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     pub root: PathBuf,
@@ -46,10 +47,9 @@ pub struct Settings {
     pub extra: Vec<PathBuf>,
 }
 
-/// Runs the launcher until the server goes. `argument` is a [`Settings`] in JSON.
-pub fn run(argument: &str) -> ! {
-    let result = serde_json::from_str(argument).map_err(io::Error::other).and_then(|settings| serve(&settings));
-    if let Err(error) = result {
+/// Runs the launcher until the server goes.
+pub fn run() -> ! {
+    if let Err(error) = serve() {
         eprintln!("sluice sandbox launcher: {error}");
         std::process::exit(1);
     }
@@ -67,11 +67,13 @@ struct Launcher {
     templates: HashMap<String, Template>,
 }
 
-fn serve(settings: &Settings) -> io::Result<()> {
+fn serve() -> io::Result<()> {
     sys::die_with_parent()?;
     // SAFETY: the server placed the socket at this number before it executed us, and nothing else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(SOCKET_FD) };
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    let mut buffer = vec![0; PACKET_BYTES];
+    let Some((settings, _)) = wire::receive::<Settings>(&socket, &mut buffer)? else { return Ok(()) };
     let own_pids = File::open("/proc/self/ns/pid")?;
     sys::unshare(libc::CLONE_NEWNS)?;
     let own_mounts = File::open("/proc/self/ns/mnt")?;
@@ -163,9 +165,9 @@ impl Launcher {
 
     fn start(&self, pidfd: &OwnedFd, process: Process, streams: &Streams<'_>) -> io::Result<()> {
         match process {
-            Process::Fork { template } => {
+            Process::Fork { template, blank } => {
                 let template = self.templates.get(&template).ok_or_else(|| io::Error::other("no such template"))?;
-                template.fork_into(pidfd, streams)
+                template.fork_into(pidfd, streams, blank)
             }
             Process::Execute { program, arguments, environment } => {
                 let program = Program { path: &program, arguments: &arguments, environment: &environment };

@@ -44,8 +44,7 @@ use std::path::Path;
 
 /// Runs the launcher if this process was executed as one. Must come before anything else in `main`.
 pub fn launcher_main() -> ! {
-    let argument = std::env::args().nth(2).unwrap_or_default();
-    launcher::run(&argument)
+    launcher::run()
 }
 
 /// What this host can run.

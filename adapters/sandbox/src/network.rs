@@ -128,13 +128,20 @@ impl Network {
     }
 }
 
-impl Drop for Network {
-    fn drop(&mut self) {
+impl Network {
+    /// Removes the bridge, the packet filter and the ports that are not in use.
+    pub fn clear(&self) {
         self.free.lock().expect("ports lock").clear();
         let _ = filter::remove(&self.table);
         if let Ok(mut links) = Links::open() {
             let _ = links.delete(&self.bridge);
         }
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

@@ -27,10 +27,11 @@ pub struct Plan {
     pub extra: Vec<PathBuf>,
 }
 
-/// Files of the host's `/etc` that programs look for and that say nothing about the host.
+/// Files of the host's `/etc` that programs look for and that say nothing about the host. Its time zone is not
+/// among them: in a sandbox it is UTC unless `TZ` says otherwise (spec: FUN-10).
 const ETC: &[&str] = &[
-    "ld.so.cache", "ld.so.conf", "localtime", "mime.types", "nsswitch.conf", "protocols", "services", "gai.conf",
-    "os-release", "debian_version", "timezone", "rpc", "host.conf",
+    "ld.so.cache", "ld.so.conf", "mime.types", "nsswitch.conf", "protocols", "services", "gai.conf",
+    "os-release", "debian_version", "rpc", "host.conf",
 ];
 /// Directories of it that interpreters read.
 const ETC_DIRECTORIES: &[&str] = &["ssl", "ca-certificates", "alternatives", "ld.so.conf.d", "python3", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "nodejs"];

@@ -119,6 +119,13 @@ impl Slots {
         }
     }
 
+    /// Removes everything of this server from the host. Its sandboxes must be gone.
+    pub fn clear_host(&self) {
+        self.close();
+        let _ = self.hierarchy.sweep();
+        self.network.clear();
+    }
+
     fn make(&self) -> io::Result<Slot> {
         let port = self.network.take()?;
         let scratch = self.scratch.make()?;
@@ -139,8 +146,7 @@ impl Slots {
 
 impl Drop for Slots {
     fn drop(&mut self) {
-        self.close();
-        let _ = self.hierarchy.sweep();
+        self.clear_host();
     }
 }
 

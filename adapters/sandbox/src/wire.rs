@@ -38,8 +38,8 @@ pub enum Order {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Process {
-    /// Fork it from a template.
-    Fork { template: String },
+    /// Fork it from a template. A blank warms itself up; what is wanted at once does not.
+    Fork { template: String, blank: bool },
     /// Execute a program.
     Execute { program: String, arguments: Vec<String>, environment: Vec<String> },
 }

@@ -20,8 +20,8 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::json;
 use settings::Settings;
-use sluice_domain::{Dialect, Entity, Error, ErrorKind, Field, Function, FunctionKey, FunctionStatus};
-use sluice_engine::NewFunction;
+use sluice_domain::{Dialect, Entity, Error, ErrorKind, Family, Field, Function, KnownRuntime, FunctionKey, FunctionStatus};
+use sluice_engine::{CodeSource, NewFunction};
 use std::sync::Arc;
 
 pub async fn create(call: &Call<'_>, service: &str) -> Answer {
@@ -30,8 +30,11 @@ pub async fn create(call: &Call<'_>, service: &str) -> Answer {
     let name = required(fields.text("functionName")?, "functionName", Field::FunctionName)?;
     let settings = Settings::read(&mut fields)?;
     let code = code::read(&mut fields, quota.code_zip_bytes(), call.header("x-fc-code-checksum"))?;
-    required(settings.runtime.clone(), "runtime", Field::Runtime)?;
+    let runtime = required(settings.runtime.clone(), "runtime", Field::Runtime)?;
     required(settings.handler.clone(), "handler", Field::Handler)?;
+    // An image has no zip; that it cannot be run here is what its user wants to hear.
+    let is_image = KnownRuntime::find(Dialect::Fc, &runtime).is_some_and(|known| known.family == Family::Image);
+    let code = if is_image { code.or(Some(CodeSource::Sample)) } else { code };
     let code = code.ok_or_else(|| Error::missing(Field::Code, "code is required: give code.zipFile"))?;
     let mut config = settings::defaults(&quota);
     settings.apply(&mut config)?;

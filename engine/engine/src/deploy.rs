@@ -448,11 +448,11 @@ async fn prepare(engine: &Engine, function: &Function) -> Result<()> {
         deps.packages.unpack(zip, limits).await.map_err(port_error)?;
     }
     let family = KnownRuntime::find(function.key.dialect, &function.config.runtime).map(|known| known.family);
-    if family == Some(Family::Python) {
-        if let Err(error) = compile(engine, function).await {
-            // Only speed is lost: what is not compiled ahead is compiled when it is imported.
-            tracing::warn!(function = %function.key.name, %error, "could not compile ahead");
-        }
+    if family == Some(Family::Python)
+        && let Err(error) = compile(engine, function).await
+    {
+        // Only speed is lost: what is not compiled ahead is compiled when it is imported.
+        tracing::warn!(function = %function.key.name, %error, "could not compile ahead");
     }
     Ok(())
 }
@@ -460,7 +460,8 @@ async fn prepare(engine: &Engine, function: &Function) -> Result<()> {
 async fn compile(engine: &Engine, function: &Function) -> sluice_ports::PortResult<()> {
     let deps = &engine.inner.deps;
     let files = deps.packages.files(&function.code, "py", COMPILED_FILES).await?;
-    if files.is_empty() {
+    // The package may be another function's too, compiled already.
+    if files.is_empty() || !deps.packages.files(&function.code, "pyc", 1).await?.is_empty() {
         return Ok(());
     }
     let directory = deps.packages.directory(&function.code);

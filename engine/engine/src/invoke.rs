@@ -50,8 +50,11 @@ struct NoSeat {
 impl Engine {
     /// Runs a function once and waits for its end. Errors are only for what was never a function's fault:
     /// an unknown function or qualifier. Everything else, refusals included, is an [`Invocation`].
-    pub async fn invoke(&self, request: InvokeRequest) -> Result<Arc<Invocation>> {
+    pub async fn invoke(&self, mut request: InvokeRequest) -> Result<Arc<Invocation>> {
         check_qualifier(&request)?;
+        if request.qualifier.is_empty() {
+            request.qualifier = default_qualifier(request.key.dialect).to_owned();
+        }
         let mut entry = self.entry(&request.key)?;
         if entry.serving.is_none() {
             entry = self.wait_until_callable(&request).await?;
@@ -258,6 +261,14 @@ fn check_qualifier(request: &InvokeRequest) -> Result<()> {
     let (entity, noun) = if is_version { (Entity::Version, "version") } else { (Entity::Alias, "alias") };
     let message = format!("{noun} '{}' of function '{}' does not exist", request.qualifier, request.key.name);
     Err(Error::not_found(entity, message))
+}
+
+/// What a call without a qualifier names.
+fn default_qualifier(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Scf => "$LATEST",
+        Dialect::Fc => "LATEST",
+    }
 }
 
 fn millis(duration: Duration) -> f64 {

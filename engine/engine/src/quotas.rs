@@ -37,19 +37,13 @@ impl Engine {
 
     /// What the scope holds now.
     pub fn usage(&self, scope: &Scope, dialect: Dialect) -> Usage {
-        let catalog = self.inner.catalog.read().expect("catalog lock");
-        let namespaces = catalog
-            .namespaces
-            .range(crate::catalog::first_key(scope, dialect)..)
-            .take_while(|(key, _)| key.scope == *scope && key.dialect == dialect);
         let mut usage = Usage::default();
-        for (key, _) in namespaces {
-            let functions = catalog.functions_of(key);
+        for namespace in self.namespaces(scope, dialect) {
+            let functions = self.inner.catalog.read().expect("catalog lock").functions_of(&namespace.key);
             usage.code_bytes += functions.iter().map(|function| function.code.size).sum::<u64>();
             let names = functions.iter().map(|function| function.key.name.clone()).collect();
-            usage.namespaces.push((key.name.clone(), names));
+            usage.namespaces.push((namespace.key.name.clone(), names));
         }
-        drop(catalog);
         let state = self.scope_state(scope, dialect);
         usage.busy_mb = state.core.lock().expect("scope lock").state.busy_mb();
         usage

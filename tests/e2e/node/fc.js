@@ -25,7 +25,7 @@ function open() {
 async function classic(out, sdk) {
   const { service, zip, runtime } = order;
   await sdk.createService(service, { description: 'by fc2' });
-  out.created = (await sdk.createFunction(service, 'classic', { runtime, handler: 'index.handler', memorySize: 128, timeout: 10, code: { zipFile: zip } })).data;
+  out.created = (await sdk.createFunction(service, { functionName: 'classic', runtime, handler: 'index.handler', memorySize: 128, timeout: 10, code: { zipFile: zip } })).data;
   const invoked = await sdk.invokeFunction(service, 'classic', JSON.stringify({ do: 'event', text: '你' }), { 'X-Fc-Log-Type': 'Tail' });
   out.invoked = { data: invoked.data, headers: invoked.headers };
   const raw = await sdk.invokeFunction(service, 'classic', JSON.stringify({ do: order.bytes }), {}, undefined, { rawBuf: true });

@@ -52,10 +52,10 @@ impl Template {
     }
 
     /// Has it fork a process into the sandbox of `pidfd`.
-    pub fn fork_into(&self, pidfd: &OwnedFd, streams: &Streams<'_>) -> io::Result<()> {
+    pub fn fork_into(&self, pidfd: &OwnedFd, streams: &Streams<'_>, blank: bool) -> io::Result<()> {
         let mut fds = vec![pidfd.as_fd()];
         fds.extend(streams.fds());
-        wire::send_bytes(&self.socket, b"fork", &fds)
+        wire::send_bytes(&self.socket, if blank { b"blank" } else { b"fork" }, &fds)
     }
 }
 

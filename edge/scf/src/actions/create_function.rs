@@ -24,13 +24,14 @@ struct Request {
 pub async fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
     let request: Request = call.params.read_owned()?;
     let name = required("FunctionName", request.function_name.as_deref())?;
+    let key = call.function_key(request.namespace.as_deref(), name);
+    sluice_domain::check_function_name(Dialect::Scf, &key.namespace, name)?;
     check_kind(request.kind.as_deref())?;
     let settings = Settings::read(call.params)?;
     let quota = call.quota();
     let mut config = defaults(canonical_runtime(request.runtime.as_deref()), &quota);
     settings.apply(&mut config);
     let code = Given::read(call.params)?.source(&config.runtime, &config.handler)?;
-    let key = call.function_key(request.namespace.as_deref(), name);
     let new = NewFunction { key, config, code: code.unwrap_or(CodeSource::Sample) };
     let function = call.engine.create_function(new).await?;
     let mut answer = Map::new();
