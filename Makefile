@@ -10,7 +10,8 @@ demo: setup ## real functions through the vendors' SDKs, cold and warm
 
 # One profile for unit tests and for the binary under test, so that nothing is built twice.
 test: setup-tests ## everything: Rust tests, bootstraps, end-to-end suites
-	cargo test --workspace --locked
+	@if cargo nextest --version >/dev/null 2>&1; then set -x; cargo nextest run --workspace --locked; \
+	else set -x; cargo test --workspace --locked; fi
 	python3 -m unittest discover -s tests/contract -t tests/contract
 	$(MAKE) e2e
 
@@ -29,10 +30,11 @@ bench-peers: setup ## the same beside other platforms, from their registries
 	cargo build --release --locked --bin sluice --bin sluice-bench
 	target/release/sluice-bench peers $(ARGS)
 
-lint: ## formatting, clippy, layer rule and sizes
+lint: ## formatting, clippy, layer rule, sizes, coverage of the specification
 	cargo fmt --all -- --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo run --quiet --locked -p sluice-xtask -- tidy
+	cargo xtask tidy
+	cargo xtask coverage --check
 
 # FUZZ_SECONDS per target; needs cargo-fuzz and a nightly toolchain.
 FUZZ_SECONDS ?= 60

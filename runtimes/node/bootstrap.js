@@ -299,7 +299,6 @@ class Call {
 
   reply(type, body) {
     this.over = true;
-    dialect.ended(this, type === RESULT ? null : body);
     current = null;
     channel.send(type, type === RESULT ? body : JSON.stringify(body));
     channel.ref();
@@ -390,7 +389,6 @@ class Scf {
     else call.succeed(null);
   }
 
-  ended() {}
 
   render(value) {
     const text = JSON.stringify(value);
@@ -440,7 +438,6 @@ class Fc {
   run(call, payload) {
     const { handler } = this;
     const event = Buffer.from(payload);
-    this.log(`FC Invoke Start RequestId: ${call.id}\n`);
     const result = handler(event, this.contextOf(call), (error, value) => {
       call.callBack(error, value);
       if (call.returned) call.sendOutcome();
@@ -491,11 +488,6 @@ class Fc {
       },
       logger: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     });
-  }
-
-  ended(call, failure) {
-    const how = failure === null ? '' : `, Error: ${failure.handled ? 'Handled' : 'Unhandled'} function error`;
-    this.log(`FC Invoke End RequestId: ${call.id}${how}\n`);
   }
 
   render(value) {

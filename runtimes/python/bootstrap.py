@@ -343,16 +343,9 @@ class Fc(Function):
         """Answers one 'R': (frame type, body)."""
         id_end = request[0] + 1
         qualifier_end = id_end + 1 + request[id_end]
-        id_bytes = bytes(request[1:id_end])
-        self.request_id = request_id = id_bytes.decode("ascii")
+        self.request_id = request_id = str(request[1:id_end], "ascii")
         context = self.context_of(request_id, str(request[id_end + 1 : qualifier_end], "utf-8"))
-        self.log(b"FC Invoke Start RequestId: %s\n" % id_bytes)
-        kind, body = self.call(bytes(request[qualifier_end + 8 :]), context)
-        if kind == RESULT:
-            self.log_end(b"Invoke", id_bytes)
-        else:
-            self.log_end(b"Invoke", id_bytes, b", Error: Unhandled function error")
-        return kind, body
+        return self.call(bytes(request[qualifier_end + 8 :]), context)
 
     def call(self, event, context):
         try:

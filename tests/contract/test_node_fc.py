@@ -106,16 +106,13 @@ class FailuresAndLogs(unittest.TestCase):
             self.assertEqual(len(failure["frames"]), 1, failure["frames"])
             self.assertRegex(failure["frames"][0], r"^at .*%s/index\.js:2:9" % re.escape(instance.code_dir))
             self.assertEqual((failure["message"], failure["type"], failure["handled"]), ("oops", "Error", False))
-            end = "FC Invoke End RequestId: %s, Error: Unhandled function error\n" % REQUEST_ID
-            self.assertTrue(instance.log().endswith(end), instance.log())
+            self.assertIn("oops", instance.log())
 
     def test_handled(self):
         with node("exports.handler = (event, context, callback) => callback('words');").ready() as instance:
             failure = instance.failure()
             self.assertEqual((failure["message"], failure["type"], failure["frames"]), ("words", None, None))
             self.assertTrue(failure["handled"])
-            end = "FC Invoke End RequestId: %s, Error: Handled function error\n" % REQUEST_ID
-            self.assertTrue(instance.log().endswith(end), instance.log())
 
     def test_missing_module(self):
         with node("", handler="other.handler") as instance:
@@ -132,8 +129,7 @@ class FailuresAndLogs(unittest.TestCase):
             instance.raw()
             lines = instance.log().split("\n")
         stamp = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z %s " % REQUEST_ID
-        self.assertEqual(lines[0], "FC Invoke Start RequestId: %s" % REQUEST_ID)
-        self.assertRegex(lines[1], stamp + r"\[verbose\] one$")
-        self.assertRegex(lines[2], stamp + r"\[warn\] two$")
-        self.assertRegex(lines[3], stamp + r"\[info\] three 3$")
-        self.assertEqual(lines[4:], ["FC Invoke End RequestId: %s" % REQUEST_ID, ""])
+        self.assertRegex(lines[0], stamp + r"\[verbose\] one$")
+        self.assertRegex(lines[1], stamp + r"\[warn\] two$")
+        self.assertRegex(lines[2], stamp + r"\[info\] three 3$")
+        self.assertEqual(lines[3:], [""])

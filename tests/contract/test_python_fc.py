@@ -105,7 +105,6 @@ class FailuresAndLogs(unittest.TestCase):
             self.assertEqual((failure["message"], failure["type"], failure["handled"]), ("oops", "RuntimeError", False))
             log = instance.log()
         self.assertIn("RuntimeError: oops\n", log)
-        self.assertTrue(log.endswith("FC Invoke End RequestId: %s, Error: Unhandled function error\n" % REQUEST_ID), log)
 
     def test_missing_handler(self):
         with python("x = 1\n") as instance:
@@ -115,14 +114,14 @@ class FailuresAndLogs(unittest.TestCase):
     def test_lines_around_a_call(self):
         with python("def handler(event, context):\n    print('plain')\n").ready() as instance:
             instance.raw()
-            expected = "FC Invoke Start RequestId: {0}\nplain\nFC Invoke End RequestId: {0}\n".format(REQUEST_ID)
-            self.assertEqual(instance.log(), expected)
+            # The lines around a call are the platform's: it prints them for calls that do not come back, too.
+            self.assertEqual(instance.log(), "plain\n")
 
     def test_logger_lines(self):
         code = "import logging\ndef handler(event, context):\n    logging.getLogger().info('hi %d', 1)\n    logging.debug('hidden')\n"
         with python(code).ready() as instance:
             instance.raw()
-            line = instance.log().split("\n")[1]
+            line = instance.log().split("\n")[0]
         self.assertRegex(line, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z %s \[INFO\] hi 1$" % re.escape(REQUEST_ID))
         self.assertNotIn("hidden", instance.log_text)
 

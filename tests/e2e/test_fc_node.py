@@ -32,7 +32,7 @@ def test_the_whole_life_of_a_function(server, unique, runtime, folder, binary, f
     )
     classic, tea = out["classic"], out["tea"]
     assert classic["created"]["functionName"] == "classic" and classic["created"]["memorySize"] == 128
-    assert "你" in classic["invoked"]["data"]
+    assert "你" in json.loads(classic["invoked"]["data"])["text"]
     assert "RequestId" in base64.b64decode(classic["invoked"]["headers"]["x-fc-log-result"]).decode()
     assert base64.b64decode(classic["bytes"]) == bytes(range(256))
     assert classic["failed"]["type"] == "UnhandledInvocationError"

@@ -46,6 +46,7 @@ def test_kill_9_while_calls_run(fresh_server):
             call.result()
 
     server.start()
+    scf, fc = Scf(server), Fc(server)
     assert scf.invoke("probe", {"do": "env"}).value["KEPT"] == "yes"
     assert fc.invoke("service", "probe").value["calls"] == 1
     namespaces = {one["Name"]: one["Description"] for one in scf.call("ListNamespaces")["Namespaces"]}
@@ -65,6 +66,7 @@ def test_what_was_acknowledged_survives_kill_9(fresh_server):
         made.append(f"made-{number}")
     server.kill()
     server.start()
+    scf = Scf(server)
     assert scf.names() == made
     for name in made:
         scf.wait_active(name)

@@ -156,6 +156,9 @@ pub(crate) fn check_volume(bytes: u64, limit: u64) -> PortResult<()> {
 }
 
 pub(crate) fn check_entries(entries: u64, limit: u64) -> PortResult<()> {
+    if entries == 0 {
+        return Err(refused("the package is empty: it must hold the function's code".to_owned()));
+    }
     if entries <= limit {
         return Ok(());
     }

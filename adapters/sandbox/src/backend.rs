@@ -267,7 +267,7 @@ impl Backend for SandboxBackend {
 
     async fn start(&self, spec: Assignment, blank: Option<Box<dyn Blank>>) -> Result<Started, StartError> {
         let Made { sandbox, mut connection, sandbox_time, mount_time, from_blank } = self.make(&spec, blank).await?;
-        let initialised = start::initialise(&mut connection, &spec, None, None, Some(&sandbox)).await?;
+        let initialised = start::initialise(&mut connection, &spec, None, Some(&sandbox)).await?;
         let limits = start::log_limits(&spec);
         let instance = SandboxedInstance::new(spec.id, connection, sandbox, limits, spec.response_limit);
         Ok(Started {

@@ -117,12 +117,14 @@ impl Launcher {
         }
     }
 
-    /// Ends the launcher, and with it every sandbox.
+    /// Ends every sandbox and the launcher, and waits until they are gone.
     pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        let mut child = self.child.lock().expect("launcher lock");
-        let _ = child.kill();
-        let _ = child.wait();
+        if self.stopping.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        // The end of the socket is its sign to put everything away and go.
+        let _ = rustix::net::shutdown(self.socket.get_ref(), rustix::net::Shutdown::Both);
+        let _ = self.child.lock().expect("launcher lock").wait();
     }
 }
 

@@ -126,6 +126,7 @@ pub fn init_document(spec: &InstanceSpec) -> Value {
     service.insert("log_store".into(), attribute(&["logConfig", "logstore"]).into());
     service.insert("role".into(), attribute(&["role"]).into());
     json!({
+        "request_id": spec.request_id.as_str(),
         "dialect": function.dialect.as_str(),
         "handler": spec.config.handler,
         "initializer": spec.config.initializer.as_deref().unwrap_or(""),

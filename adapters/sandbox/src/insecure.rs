@@ -168,7 +168,7 @@ impl Backend for InsecureBackend {
         let limits = start::log_limits(&spec);
         let sandbox = began.elapsed();
         let code_dir = spec.code_dir.display().to_string();
-        let initialised = start::initialise(&mut connection, &spec, Some(&code_dir), None, None).await;
+        let initialised = start::initialise(&mut connection, &spec, Some(&code_dir), None).await;
         let process = Process {
             id: spec.id,
             child: Mutex::new(child),

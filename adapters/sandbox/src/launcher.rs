@@ -102,7 +102,10 @@ impl Launcher {
         let mut buffer = vec![0; PACKET_BYTES];
         loop {
             self.wait_for_order()?;
-            let Some((request, fds)) = wire::receive::<Request>(&self.socket, &mut buffer)? else { return Ok(()) };
+            let Some((request, fds)) = wire::receive::<Request>(&self.socket, &mut buffer)? else {
+                self.end_all();
+                return Ok(());
+            };
             let result = self.carry_out(request.order, fds);
             let (error, pidfd) = match result {
                 Ok(pidfd) => (None, pidfd),
@@ -112,6 +115,19 @@ impl Launcher {
             let fds: Vec<BorrowedFd<'_>> = pidfd.iter().map(AsFd::as_fd).collect();
             wire::send(&self.socket, &answer, &fds)?;
         }
+    }
+
+    /// Ends every sandbox, then the templates, and waits until all are gone.
+    fn end_all(&mut self) {
+        let kill = |pidfd: &OwnedFd| {
+            let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
+        };
+        self.sandboxes.values().for_each(kill);
+        for pidfd in self.sandboxes.values() {
+            let _ = rustix::event::poll(&mut [PollFd::new(pidfd, PollFlags::IN)], None);
+        }
+        self.templates.values().for_each(|template| kill(template.process()));
+        while let Ok(Some(_)) = wait(WaitOptions::empty()) {}
     }
 
     /// Waits for the next order and puts dead children away meanwhile.

@@ -45,15 +45,11 @@ pub async fn initialise(
     connection: &mut Connection,
     spec: &InstanceSpec,
     code_dir: Option<&str>,
-    request_id: Option<&str>,
     sandbox: Option<&Sandbox>,
 ) -> Result<Initialised, StartError> {
     let mut document = environment::init_document(spec);
     if let Some(code_dir) = code_dir {
         document["code_dir"] = code_dir.into();
-    }
-    if let Some(request_id) = request_id {
-        document["request_id"] = request_id.into();
     }
     let body = serde_json::to_vec(&document).map_err(|error| StartError::Platform(error.to_string()))?;
     let mut log = Collector::new(log_limits(spec));

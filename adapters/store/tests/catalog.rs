@@ -1,4 +1,5 @@
 //! The SQLite catalog keeps the port's promises, survives being dropped, and says what is wrong with a file.
+#![allow(clippy::disallowed_methods, reason = "measures how long a call takes")]
 
 use sluice_domain::{CodePackage, Dialect, Function, FunctionConfig, FunctionKey, FunctionStatus, Scope, Timestamp};
 use sluice_ports::{Catalog, PortError, conformance};

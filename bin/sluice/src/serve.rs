@@ -71,6 +71,7 @@ async fn serve(
         () = data_plane.finished() => Err(anyhow::anyhow!("the listeners ended by themselves")),
     };
     let signal = stopped?;
+    #[allow(clippy::disallowed_methods, reason = "only shown: how long a shutdown took")]
     let begun = Instant::now();
     tracing::info!(signal, limit_s = settings.drain_s, "draining: new connections are refused");
     switch.start(tokio::time::Instant::now() + Duration::from_secs(settings.drain_s));

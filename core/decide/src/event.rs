@@ -29,13 +29,29 @@ pub enum Event {
 /// Something to be done, with its reason.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    Dispatch { request: RequestSeq, instance: InstanceId },
+    Dispatch {
+        request: RequestSeq,
+        instance: InstanceId,
+    },
     /// Bring up `instance`, then report `Ready` or `StartFailed`.
-    Start { instance: InstanceId, pool: PoolId, request: RequestSeq, reason: ColdReason },
-    Refuse { request: RequestSeq, refusal: Refusal },
-    Stop { instance: InstanceId, reason: StopReason },
+    Start {
+        instance: InstanceId,
+        pool: PoolId,
+        request: RequestSeq,
+        reason: ColdReason,
+    },
+    Refuse {
+        request: RequestSeq,
+        refusal: Refusal,
+    },
+    Stop {
+        instance: InstanceId,
+        reason: StopReason,
+    },
     /// Take processor time from an idle instance until it is dispatched to.
-    Freeze { instance: InstanceId },
+    Freeze {
+        instance: InstanceId,
+    },
 }
 
 /// Which limit a request ran into, and where it stood.

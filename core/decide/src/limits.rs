@@ -1,8 +1,8 @@
 //! The numbers that admission and reclaim go by.
 
 use crate::Millis;
-use std::collections::BTreeMap;
 use sluice_domain::QuotaProfile;
+use std::collections::BTreeMap;
 
 /// A quota profile, reduced to what decisions need.
 #[derive(Clone, Debug, PartialEq)]

@@ -133,12 +133,8 @@ impl State {
     pub fn pools(&self) -> Vec<PoolView> {
         let mut views: BTreeMap<PoolId, PoolView> = BTreeMap::new();
         for (id, pool) in &self.pools {
-            let view = PoolView {
-                pool: *id,
-                memory_mb: pool.spec.memory_mb,
-                alive: pool.alive,
-                idle: pool.idle.len() as u64,
-            };
+            let view =
+                PoolView { pool: *id, memory_mb: pool.spec.memory_mb, alive: pool.alive, idle: pool.idle.len() as u64 };
             views.insert(*id, view);
         }
         views.into_values().collect()

@@ -88,9 +88,7 @@ impl QuotaProfile {
             Profile::Scf128 => scf,
             Profile::Scf64 => Self { concurrency_mb: Some(64_000), ..scf },
             Profile::CloudbasePersonal => Self { concurrency_mb: Some(256_000), ..scf },
-            Profile::CloudbaseEnterprise => {
-                Self { concurrency_mb: Some(256_000), burst_per_min: Some(1000), ..scf }
-            }
+            Profile::CloudbaseEnterprise => Self { concurrency_mb: Some(256_000), burst_per_min: Some(1000), ..scf },
             Profile::Fc => Self::fc(),
         }
     }

@@ -20,7 +20,9 @@ pub fn check_function_name(dialect: Dialect, namespace: &str, name: &str) -> Res
                 return refuse("must be 2 to 60 characters long");
             }
             if !is_scf_name(name) {
-                return refuse("must begin with a letter, end with a letter or digit, and hold only letters, digits, '-' and '_'");
+                return refuse(
+                    "must begin with a letter, end with a letter or digit, and hold only letters, digits, '-' and '_'",
+                );
             }
             if namespace.len() + name.len() > SCF_NAMES_TOGETHER {
                 return refuse("together with its namespace must be at most 118 characters long");
@@ -40,12 +42,18 @@ pub fn check_namespace_name(dialect: Dialect, name: &str) -> Result<()> {
         Dialect::Scf if SCF_NAME.contains(&name.len()) && is_scf_name(name) => Ok(()),
         Dialect::Scf => Err(Error::invalid(
             Field::NamespaceName,
-            format!("namespace name '{}' must be 2 to 60 letters, digits, '-' or '_', begin with a letter and end with a letter or digit", shown(name)),
+            format!(
+                "namespace name '{}' must be 2 to 60 letters, digits, '-' or '_', begin with a letter and end with a letter or digit",
+                shown(name)
+            ),
         )),
         Dialect::Fc if is_fc_name(name) => Ok(()),
         Dialect::Fc => Err(Error::invalid(
             Field::NamespaceName,
-            format!("service name '{}' must be 1 to 128 letters, digits, '-' or '_', and begin with a letter or '_'", shown(name)),
+            format!(
+                "service name '{}' must be 1 to 128 letters, digits, '-' or '_', and begin with a letter or '_'",
+                shown(name)
+            ),
         )),
     }
 }
@@ -57,7 +65,8 @@ pub fn environment_bytes(environment: &BTreeMap<String, String>) -> usize {
 
 /// Checks all settings of a function against its quota profile.
 pub fn check_config(dialect: Dialect, config: &FunctionConfig, quota: &QuotaProfile) -> Result<()> {
-    let known = KnownRuntime::find(dialect, &config.runtime).ok_or_else(|| unknown_runtime(dialect, &config.runtime))?;
+    let known =
+        KnownRuntime::find(dialect, &config.runtime).ok_or_else(|| unknown_runtime(dialect, &config.runtime))?;
     check_handler(dialect, known.family, Field::Handler, &config.handler)?;
     if let Some(initializer) = config.initializer.as_deref().filter(|text| !text.is_empty()) {
         check_handler(dialect, known.family, Field::Initializer, initializer)?;
@@ -157,7 +166,10 @@ fn check_environment(dialect: Dialect, environment: &BTreeMap<String, String>, q
         check_environment_key(dialect, key)?;
     }
     if let Some((key, _)) = environment.iter().find(|(_, value)| value.contains('\0')) {
-        return Err(Error::invalid(Field::Environment, format!("environment variable '{}' holds a NUL byte", shown(key))));
+        return Err(Error::invalid(
+            Field::Environment,
+            format!("environment variable '{}' holds a NUL byte", shown(key)),
+        ));
     }
     let bytes = environment_bytes(environment);
     if bytes > quota.env_bytes() {
@@ -176,7 +188,10 @@ fn check_environment_key(dialect: Dialect, key: &str) -> Result<()> {
     if !legal {
         return Err(Error::invalid(
             Field::Environment,
-            format!("environment variable name '{}' must begin with a letter and hold only letters, digits and '_'", shown(key)),
+            format!(
+                "environment variable name '{}' must begin with a letter and hold only letters, digits and '_'",
+                shown(key)
+            ),
         ));
     }
     let reserved: &[&str] = match dialect {

@@ -168,7 +168,7 @@ fn requests_are_claimed_by_path_or_by_signature() {
     for path in ["/2016-08-15/services", "//2016-08-15/services", "/2021-04-06/services?x", "/2021-04-06"] {
         assert!(claims(path, ""), "{path}");
     }
-    // spec: C28. Paths without an API version are FC's when they are signed so.
+    // Paths without an API version are FC's when they are signed so.
     assert!(claims("/services/s", "FC k:s"));
     for path in ["/", "/services/s", "/2016-08-150/services", "/admin/v1/2016-08-15"] {
         assert!(!claims(path, "TC3-HMAC-SHA256 x"), "{path}");

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sluice_decide::{Event, PoolId, PoolSpec};
 use sluice_domain::{
     CodePackage, Dialect, Entity, Error, ErrorKind, Family, Field, Function, FunctionConfig, FunctionKey,
-    FunctionStatus, InstanceId, KnownRuntime, NamespaceKey, Quota, QuotaProfile, Result, RuntimeStatus, check_config,
+    FunctionStatus, InstanceId, KnownRuntime, NamespaceKey, Quota, QuotaProfile, RequestId, Result, RuntimeStatus, check_config,
     check_function_name,
 };
 use sluice_ports::{InstanceSpec, PackageLimits};
@@ -363,6 +363,7 @@ impl Engine {
         let quota = scope.quota.load();
         let spec = InstanceSpec {
             id: InstanceId(0),
+            request_id: RequestId::new(""),
             function: key.clone(),
             revision: function.revision_key(),
             config,

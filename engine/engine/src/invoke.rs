@@ -15,7 +15,7 @@ use runs_on::RunsOn;
 use sluice_decide::{Command, Event, Refusal, RequestSeq};
 use sluice_domain::{
     ColdReason, ColdStart, Dialect, Entity, Error, Failure, FailureKind, InstanceId, Invocation, LogCut, Outcome,
-    Phases, Result, Throttle,
+    Phases, RequestId, Result, Throttle,
 };
 use sluice_ports::{Call, Instance, StartError};
 use std::{
@@ -101,7 +101,7 @@ impl Engine {
             log_cut: LogCut::default(),
             outcome: Outcome::Failure(Failure::new(FailureKind::Internal, "")),
         };
-        match self.seat(&serving, arrived).await {
+        match self.seat(&serving, &request.request_id, arrived).await {
             Ok(seat) => self.call(&serving, seat, request, &mut record).await,
             Err(none) => {
                 record.instance = none.instance;
@@ -115,7 +115,12 @@ impl Engine {
     }
 
     /// Asks the core until there is an instance, or a reason why there is none.
-    async fn seat(&self, serving: &Arc<Serving>, arrived: Duration) -> std::result::Result<Seat, Box<NoSeat>> {
+    async fn seat(
+        &self,
+        serving: &Arc<Serving>,
+        request_id: &RequestId,
+        arrived: Duration,
+    ) -> std::result::Result<Seat, Box<NoSeat>> {
         loop {
             let request = RequestSeq(self.inner.next_request.fetch_add(1, Ordering::Relaxed));
             let free_mib = self.inner.deps.backend.free_memory_mib();
@@ -132,7 +137,7 @@ impl Engine {
                     }
                 },
                 Some(Command::Start { instance, reason, .. }) => {
-                    return self.start(serving, instance, reason, arrived).await;
+                    return self.start(serving, request_id, instance, reason, arrived).await;
                 }
                 Some(Command::Refuse { refusal, .. }) => return Err(Box::new(refused(serving, refusal))),
                 other => {
@@ -152,6 +157,7 @@ impl Engine {
     async fn start(
         &self,
         serving: &Arc<Serving>,
+        request_id: &RequestId,
         id: InstanceId,
         reason: ColdReason,
         arrived: Duration,
@@ -160,6 +166,7 @@ impl Engine {
         let blank = serving.blank_pool.as_deref().and_then(|pool| self.inner.take_blank(pool));
         let mut spec = serving.spec.clone();
         spec.id = id;
+        spec.request_id = request_id.clone();
         let queue = self.inner.deps.clock.monotonic().saturating_sub(arrived);
         let result = self.inner.deps.backend.start(spec, blank).await;
         match result {

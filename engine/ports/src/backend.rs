@@ -13,6 +13,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 #[derive(Clone, Debug)]
 pub struct InstanceSpec {
     pub id: InstanceId,
+    /// The request that it is started for, which the log of its initialisation names.
+    pub request_id: RequestId,
     pub function: FunctionKey,
     pub revision: RevisionKey,
     pub config: FunctionConfig,

@@ -18,6 +18,7 @@ use std::{
 
 pub struct Template {
     socket: OwnedFd,
+    process: OwnedFd,
 }
 
 /// Variables of the template, and so of every process it forks, before a function adds its own. Loaders read
@@ -42,13 +43,17 @@ impl Template {
                 eprintln!("sluice sandbox template: {program}: {error}");
                 sys::exit_now(127)
             }
-            Fork::Parent { .. } => {
+            Fork::Parent { pidfd } => {
                 for program in filters.programs() {
                     wire::send_bytes(&ours, &program, &[])?;
                 }
-                Ok(Self { socket: ours })
+                Ok(Self { socket: ours, process: pidfd })
             }
         }
+    }
+
+    pub fn process(&self) -> &OwnedFd {
+        &self.process
     }
 
     /// Has it fork a process into the sandbox of `pidfd`.

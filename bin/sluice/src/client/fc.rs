@@ -41,6 +41,7 @@ impl Fc {
         body: &[u8],
     ) -> anyhow::Result<super::transport::Answer> {
         let path = format!("{API}{path}");
+        #[allow(clippy::disallowed_methods, reason = "signature windows are of real time")]
         let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
         headers.insert(header::DATE, HeaderValue::from_str(&date)?);
         headers.insert(header::HOST, HeaderValue::from_str(&self.host)?);

@@ -19,6 +19,7 @@ enum Layer {
     Binary,
     Xtask,
     Bench,
+    Properties,
 }
 
 use Layer::*;
@@ -34,6 +35,7 @@ impl Layer {
             "bin/sluice" => Binary,
             "bin/xtask" => Xtask,
             "benches" => Bench,
+            "tests/properties" => Properties,
             _ if path.starts_with("edge/") => Edge,
             _ if path.starts_with("adapters/") => Adapter,
             _ => return None,
@@ -48,6 +50,7 @@ impl Layer {
             Edge => &[Domain, Engine],
             Adapter => &[Domain, Ports],
             Bench => &[Domain, Edge],
+            Properties => &[Domain, Decide, Ports, Engine, Edge, Adapter],
             Binary => &[Domain, Decide, Ports, Engine, Edge, Adapter],
         }
     }

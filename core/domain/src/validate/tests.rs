@@ -119,7 +119,11 @@ fn description_has_at_most_1000_characters() {
 fn a_handler_has_two_parts_and_stays_inside_the_package() {
     // spec: FUN-13
     for bad in ["", "index", ".main", "index.", "../x.main", "/etc/x.main"] {
-        assert_eq!(scf(|c| c.handler = bad.into()).unwrap_err().kind, crate::ErrorKind::Invalid(Field::Handler), "{bad}");
+        assert_eq!(
+            scf(|c| c.handler = bad.into()).unwrap_err().kind,
+            crate::ErrorKind::Invalid(Field::Handler),
+            "{bad}"
+        );
     }
     assert!(fc(|c| c.handler = "dir/file.handler".into()).is_ok());
 }
@@ -127,7 +131,18 @@ fn a_handler_has_two_parts_and_stays_inside_the_package() {
 #[test]
 fn runtimes_are_known_or_refused_with_the_list() {
     // spec: RTM-16
-    for id in ["nodejs6", "nodejs8", "nodejs10", "nodejs12", "python2.7", "python3", "php7.2", "dotnetcore2.1", "custom", "custom-container"] {
+    for id in [
+        "nodejs6",
+        "nodejs8",
+        "nodejs10",
+        "nodejs12",
+        "python2.7",
+        "python3",
+        "php7.2",
+        "dotnetcore2.1",
+        "custom",
+        "custom-container",
+    ] {
         assert!(KnownRuntime::find(Dialect::Fc, id).is_some(), "{id}");
     }
     let error = fc(|c| c.runtime = "python9".into()).unwrap_err();
@@ -137,7 +152,19 @@ fn runtimes_are_known_or_refused_with_the_list() {
 #[test]
 fn instance_concurrency_is_for_fc_node_and_custom() {
     assert!(fc(|c| c.instance_concurrency = 10).is_err());
-    assert!(fc(|c| { c.runtime = "nodejs12".into(); c.instance_concurrency = 10 }).is_ok());
-    assert!(fc(|c| { c.runtime = "nodejs12".into(); c.instance_concurrency = 101 }).is_err());
+    assert!(
+        fc(|c| {
+            c.runtime = "nodejs12".into();
+            c.instance_concurrency = 10
+        })
+        .is_ok()
+    );
+    assert!(
+        fc(|c| {
+            c.runtime = "nodejs12".into();
+            c.instance_concurrency = 101
+        })
+        .is_err()
+    );
     assert!(scf(|c| c.instance_concurrency = 2).is_err());
 }

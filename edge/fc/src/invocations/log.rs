@@ -30,13 +30,20 @@ fn whole(invocation: &Invocation, has_initializer: bool) -> String {
     let log = invocation.log_tail(TAIL_BYTES);
     let end_of_line = if log.is_empty() || log.ends_with('\n') { "" } else { "\n" };
     if never_ran {
-        return format!(
-            "FC Initialize Start RequestId: {id}\n{log}{end_of_line}FC Initialize End RequestId: {id}{error}\n"
-        );
+        // The bootstrap marks what it lives to mark.
+        let start = if log.contains("FC Initialize Start") { String::new() } else { format!("FC Initialize Start RequestId: {id}\n") };
+        let end = if log.contains("FC Initialize End") {
+            String::new()
+        } else {
+            format!("FC Initialize End RequestId: {id}{error}\n")
+        };
+        return format!("{start}{log}{end_of_line}{end}");
     }
-    let before = match initialised_now {
-        true => format!("FC Initialize Start RequestId: {id}\nFC Initialize End RequestId: {id}\n"),
-        false => String::new(),
+    // The bootstrap marks the initializer, because only it knows where that ends.
+    let mark = format!("FC Initialize End RequestId: {id}\n");
+    let (before, log) = match log.find(&mark) {
+        Some(at) => log.split_at(at + mark.len()),
+        None => ("", log),
     };
     format!("{before}FC Invoke Start RequestId: {id}\n{log}{end_of_line}FC Invoke End RequestId: {id}{error}\n")
 }
@@ -81,9 +88,11 @@ mod tests {
         assert_eq!(whole(&warm, true), "FC Invoke Start RequestId: ID\none\ntwo\nFC Invoke End RequestId: ID\n");
         let unended = invocation("one", true, 1.0, ok());
         assert_eq!(whole(&unended, false), "FC Invoke Start RequestId: ID\none\nFC Invoke End RequestId: ID\n");
-        let cold = whole(&invocation("one\n", true, 1.0, ok()), true);
-        assert!(
-            cold.starts_with("FC Initialize Start RequestId: ID\nFC Initialize End RequestId: ID\nFC Invoke Start")
+        let printed = "FC Initialize Start RequestId: ID\nin init\nFC Initialize End RequestId: ID\none\n";
+        let cold = whole(&invocation(printed, true, 1.0, ok()), true);
+        assert_eq!(
+            cold,
+            "FC Initialize Start RequestId: ID\nin init\nFC Initialize End RequestId: ID\nFC Invoke Start RequestId: ID\none\nFC Invoke End RequestId: ID\n"
         );
     }
 

@@ -1,3 +1,5 @@
+//! GetFunction: the whole of a function as it is stored, and the code of those written inline.
+
 use crate::{
     call::{Call, LATEST, qualifier, required},
     code::entry_file,

@@ -1,3 +1,5 @@
+//! GetFunctionLogs: recent calls, each with its log, selected and ordered as the vendor's console asks for them.
+
 use crate::{
     call::{Call, DEFAULT_NAMESPACE, LATEST, qualifier},
     dates,

@@ -1,3 +1,5 @@
+//! ListFunctions: a page of the functions of a namespace, filtered and ordered.
+
 use crate::{
     call::Call,
     dates,

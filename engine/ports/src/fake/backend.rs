@@ -1,3 +1,5 @@
+//! A backend that runs nothing: instances answer what a test has told them to.
+
 use crate::{Assignment, Backend, Blank, Call, CompiledFile, Instance, PortResult, Reply, StartError, Started};
 use async_trait::async_trait;
 use bytes::Bytes;
