@@ -5,7 +5,8 @@
 //! language cannot fork or the function's environment must be there from the first instruction.
 
 use crate::{
-    bootstrap, cgroup::Hierarchy,
+    bootstrap,
+    cgroup::Hierarchy,
     client::Launcher,
     connection::Connection,
     dns, environment,
@@ -106,13 +107,8 @@ impl SandboxBackend {
             }
         });
         let statuses = runtimes.statuses();
-        let backend = Self {
-            maker,
-            runtimes,
-            statuses,
-            free_memory: FreeMemory::default(),
-            headroom_mib: config.headroom_mib,
-        };
+        let backend =
+            Self { maker, runtimes, statuses, free_memory: FreeMemory::default(), headroom_mib: config.headroom_mib };
         backend.start_templates().await?;
         Ok(Arc::new(backend))
     }
@@ -267,6 +263,9 @@ impl Backend for SandboxBackend {
 
     async fn start(&self, spec: Assignment, blank: Option<Box<dyn Blank>>) -> Result<Started, StartError> {
         let Made { sandbox, mut connection, sandbox_time, mount_time, from_blank } = self.make(&spec, blank).await?;
+        if from_blank {
+            connection = connection.move_here().map_err(|error| StartError::Platform(error.to_string()))?;
+        }
         let initialised = start::initialise(&mut connection, &spec, None, Some(&sandbox)).await?;
         let limits = start::log_limits(&spec);
         let instance = SandboxedInstance::new(spec.id, connection, sandbox, limits, spec.response_limit);
@@ -318,7 +317,11 @@ impl Backend for SandboxBackend {
 /// How long compiling a package may take before it is left to its imports.
 const COMPILE_PATIENCE: Duration = Duration::from_secs(60);
 
-async fn compile_in(connection: &mut Connection, code_dir: &str, files: &[String]) -> Result<Vec<CompiledFile>, String> {
+async fn compile_in(
+    connection: &mut Connection,
+    code_dir: &str,
+    files: &[String],
+) -> Result<Vec<CompiledFile>, String> {
     let body = serde_json::json!({"code_dir": code_dir, "files": files}).to_string();
     let mut log = Collector::new(Limits { window_bytes: 0, window_lines: 0, line_bytes: 0 });
     let mut compiled = Vec::new();

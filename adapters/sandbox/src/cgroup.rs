@@ -6,9 +6,10 @@
 
 use std::{
     fs,
-    io::{self, Read, Seek, Write},
+    io::{self, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::OnceLock,
 };
 
 /// Where this host's controllers are.
@@ -37,7 +38,7 @@ pub struct Group {
     cpu: PathBuf,
     freeze: Option<(PathBuf, Freezer)>,
     is_v2: bool,
-    peak: Mutex<Option<fs::File>>,
+    peak: OnceLock<Option<fs::File>>,
 }
 
 impl Hierarchy {
@@ -68,7 +69,8 @@ impl Hierarchy {
             let freeze = unified.or_else(|| find("freezer").map(|root| (root, Freezer::V1)));
             return Ok(Self { memory, cpu, pids, freeze, is_v2: false, name: name.to_owned() });
         }
-        let root = v2.ok_or_else(|| io::Error::other("neither cgroup v1 with memory, cpu and pids nor cgroup v2 is mounted"))?;
+        let root =
+            v2.ok_or_else(|| io::Error::other("neither cgroup v1 with memory, cpu and pids nor cgroup v2 is mounted"))?;
         let controllers = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
         for wanted in ["memory", "cpu", "pids"] {
             if !controllers.split_whitespace().any(|found| found == wanted) {
@@ -139,7 +141,7 @@ impl Hierarchy {
             freeze: self.freeze.as_ref().map(|(root, kind)| (at(root), *kind)),
             directories,
             is_v2: self.is_v2,
-            peak: Mutex::new(None),
+            peak: OnceLock::new(),
         };
         fs::write(at(&self.pids).join("pids.max"), max_tasks.to_string())?;
         group.set_size(memory_mib)?;
@@ -183,14 +185,13 @@ impl Group {
 
     /// The most memory the group ever held, in bytes.
     pub fn memory_peak(&self) -> u64 {
-        let mut slot = self.peak.lock().expect("peak lock");
-        if slot.is_none() {
+        let file = self.peak.get_or_init(|| {
             let file = if self.is_v2 { "memory.peak" } else { "memory.max_usage_in_bytes" };
-            *slot = fs::File::open(self.memory.join(file)).ok();
-        }
-        let Some(file) = slot.as_mut() else { return 0 };
+            fs::File::open(self.memory.join(file)).ok()
+        });
+        let Some(file) = file else { return 0 };
         let mut text = [0u8; 24];
-        let read = file.rewind().and_then(|()| file.read(&mut text)).unwrap_or(0);
+        let read = file.read_at(&mut text, 0).unwrap_or(0);
         std::str::from_utf8(&text[..read]).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
     }
 
@@ -292,7 +293,10 @@ cgroup /sys/fs/cgroup/freezer cgroup rw,relatime,freezer 0 0";
             found.create("a", 256, 1024).unwrap()
         };
         let read = |file: &str| fs::read_to_string(root.join("sluice-x/a").join(file)).unwrap();
-        assert_eq!((read("memory.max"), read("cpu.weight"), read("pids.max")), ("268435456".into(), "200".into(), "1024".into()));
+        assert_eq!(
+            (read("memory.max"), read("cpu.weight"), read("pids.max")),
+            ("268435456".into(), "200".into(), "1024".into())
+        );
         group.set_frozen(true).unwrap();
         assert_eq!(read("cgroup.freeze"), "1");
         fs::write(root.join("sluice-x/a/memory.events"), "low 0\noom 2\noom_kill 1\n").unwrap();

@@ -6,20 +6,20 @@ use crate::{
     sys,
 };
 use bytes::{Bytes, BytesMut};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, socketpair,
+};
 use std::{
     io::{self, IoSlice, Read},
     os::fd::OwnedFd,
     time::Instant,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, Interest, unix::AsyncFd},
-    net::UnixStream,
-};
+use tokio::io::{Interest, unix::AsyncFd};
 
-/// The server's ends.
+/// The server's ends. Each is watched for reading only: on a stream socket every read of the other side would
+/// otherwise wake us to say that there is room to write, which there nearly always is.
 pub struct Connection {
-    control: UnixStream,
+    control: AsyncFd<OwnedFd>,
     log: AsyncFd<io::PipeReader>,
     buffer: BytesMut,
 }
@@ -46,44 +46,30 @@ impl Connection {
         let (read, write) = io::pipe()?;
         rustix::io::ioctl_fionbio(&ours, true)?;
         rustix::io::ioctl_fionbio(&read, true)?;
-        let control = UnixStream::from_std(ours.into())?;
+        let control = sys::watch(ours, Interest::READABLE)?;
         let log = sys::watch(read, Interest::READABLE)?;
         let connection = Self { control, log, buffer: BytesMut::with_capacity(READ_BYTES) };
         Ok((connection, FarEnds { control: theirs, log: write.into() }))
     }
 
+    /// Moves to the runtime of the caller, so that an answer wakes the thread that waits for it and no other.
+    pub fn move_here(self) -> io::Result<Self> {
+        let control = sys::watch(self.control.into_inner(), Interest::READABLE)?;
+        let log = sys::watch(self.log.into_inner(), Interest::READABLE)?;
+        Ok(Self { control, log, buffer: self.buffer })
+    }
+
     pub async fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        self.control.write_all(frame).await
+        send_all(&self.control, frame, &[]).await
     }
 
-    /// Sends a head and a payload, in one write when the socket has room for both.
-    pub async fn send_request(&mut self, head: &[u8], payload: &Bytes) -> io::Result<()> {
-        let slices = [IoSlice::new(head), IoSlice::new(payload)];
-        let sent = match self.control.try_write_vectored(&slices) {
-            Ok(sent) => sent,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => return Err(error),
-        };
-        if sent < head.len() {
-            self.control.write_all(&head[sent..]).await?;
-            return self.control.write_all(payload).await;
-        }
-        if sent < head.len() + payload.len() {
-            self.control.write_all(&payload[sent - head.len()..]).await?;
-        }
-        Ok(())
-    }
-
-    /// Sends a large request while reading what the process prints, so that neither side waits for the other.
+    /// Sends a request while reading what the process prints, so that neither side waits for the other.
     pub async fn send_and_collect(&mut self, head: &[u8], payload: &Bytes, log: &mut Collector) -> io::Result<()> {
         if head.len() + payload.len() <= READ_BYTES {
-            return self.send_request(head, payload).await;
+            return send_all(&self.control, head, payload).await;
         }
         let Self { control, log: pipe, .. } = self;
-        let send = async {
-            control.write_all(head).await?;
-            control.write_all(payload).await
-        };
+        let send = send_all(control, head, payload);
         tokio::pin!(send);
         loop {
             tokio::select! {
@@ -112,7 +98,7 @@ impl Connection {
             buffer.reserve(READ_BYTES);
             tokio::select! {
                 biased;
-                read = control.read_buf(buffer) => {
+                read = read_control(control, buffer) => {
                     if !matches!(read, Ok(count) if count > 0) {
                         self.drain_log(log);
                         return Heard::Gone;
@@ -121,6 +107,13 @@ impl Connection {
                 read = read_log(pipe, log), if log_open => log_open = read.is_ok(),
             }
         }
+    }
+
+    /// Whether the process has closed its end, which it does at the latest when it dies.
+    pub fn is_closed(&self) -> bool {
+        let mut byte = [0u8; 1];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        matches!(rustix::net::recv(self.control.get_ref(), &mut byte[..], flags), Ok((_, 0)))
     }
 
     /// Takes what is in the pipe now.
@@ -133,6 +126,46 @@ impl Connection {
             log.push(Instant::now(), &bytes[..count]);
         }
     }
+}
+
+async fn read_control(control: &AsyncFd<OwnedFd>, buffer: &mut BytesMut) -> io::Result<usize> {
+    control
+        .async_io(Interest::READABLE, |fd| {
+            let ((filled, _), _) = rustix::net::recv(fd, buffer.spare_capacity_mut(), RecvFlags::DONTWAIT)?;
+            let count = filled.len();
+            // SAFETY: the kernel has just written `count` bytes behind the buffer's end.
+            unsafe { buffer.set_len(buffer.len() + count) };
+            Ok(count)
+        })
+        .await
+}
+
+/// Writes both slices, in one call when the socket has room for them.
+async fn send_all(control: &AsyncFd<OwnedFd>, head: &[u8], payload: &[u8]) -> io::Result<()> {
+    let mut sent = 0;
+    let total = head.len() + payload.len();
+    let mut room: Option<AsyncFd<OwnedFd>> = None;
+    while sent < total {
+        let slices = [IoSlice::new(&head[sent.min(head.len())..]), IoSlice::new(&payload[sent.saturating_sub(head.len())..])];
+        match send_some(control.get_ref(), &slices) {
+            Ok(count) => sent += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if room.is_none() {
+                    room = Some(sys::watch(control.get_ref().try_clone()?, Interest::WRITABLE)?);
+                }
+                if let Some(room) = &room {
+                    room.writable().await?.clear_ready();
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn send_some(control: &OwnedFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut nothing = SendAncillaryBuffer::default();
+    Ok(rustix::net::sendmsg(control, slices, &mut nothing, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?)
 }
 
 async fn read_log(pipe: &AsyncFd<io::PipeReader>, log: &mut Collector) -> io::Result<()> {

@@ -53,7 +53,11 @@ async fn serve_udp(socket: Arc<UdpSocket>, resolv_conf: PathBuf, room: Arc<Semap
 }
 
 async fn ask(server: SocketAddr, question: &[u8]) -> io::Result<Vec<u8>> {
-    let local: SocketAddr = if server.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { "[::]:0".parse().map_err(io::Error::other)? };
+    let local: SocketAddr = if server.is_ipv4() {
+        (Ipv4Addr::UNSPECIFIED, 0).into()
+    } else {
+        "[::]:0".parse().map_err(io::Error::other)?
+    };
     let socket = UdpSocket::bind(local).await?;
     socket.connect(server).await?;
     socket.send(question).await?;

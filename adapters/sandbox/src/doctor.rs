@@ -21,7 +21,12 @@ pub fn doctor(bundles: Option<&Path>) -> Vec<Finding> {
     vec![
         root(),
         finding("control groups", true, cgroups(), "mount cgroup v2, or v1 with memory, cpu and pids"),
-        finding("namespaces", true, namespaces(), "a kernel with user, mount, pid, ipc, uts, net and cgroup namespaces"),
+        finding(
+            "namespaces",
+            true,
+            namespaces(),
+            "a kernel with user, mount, pid, ipc, uts, net and cgroup namespaces",
+        ),
         finding("loop devices", true, loop_devices(), "load the loop module: modprobe loop"),
         finding("mkfs.ext4", true, formatter(), "install the package e2fsprogs"),
         finding("packet filter", true, packet_filter(), "load the nf_tables module: modprobe nf_tables"),
@@ -43,7 +48,12 @@ fn finding(name: &'static str, required: bool, result: Result<String, String>, r
 fn root() -> Finding {
     let is_root = rustix::process::geteuid().is_root();
     let detail = if is_root { "running as root" } else { "not running as root" };
-    finding("root", true, if is_root { Ok(detail.into()) } else { Err(detail.into()) }, "run as root: sandboxes need it")
+    finding(
+        "root",
+        true,
+        if is_root { Ok(detail.into()) } else { Err(detail.into()) },
+        "run as root: sandboxes need it",
+    )
 }
 
 fn cgroups() -> Result<String, String> {

@@ -8,7 +8,12 @@ use std::collections::BTreeMap;
 /// Variables that a loader or an interpreter reads only when its process starts. A function that sets one is
 /// started in a process of its own rather than from a blank.
 const READ_AT_START: &[&str] = &[
-    "GLIBC_TUNABLES", "MALLOC_ARENA_MAX", "NODE_EXTRA_CA_CERTS", "NODE_OPTIONS", "NODE_ICU_DATA", "OPENSSL_CONF",
+    "GLIBC_TUNABLES",
+    "MALLOC_ARENA_MAX",
+    "NODE_EXTRA_CA_CERTS",
+    "NODE_OPTIONS",
+    "NODE_ICU_DATA",
+    "OPENSSL_CONF",
     "UV_THREADPOOL_SIZE",
 ];
 const READ_AT_START_PREFIXES: &[&str] = &["LD_", "PYTHON", "MALLOC_", "NODE_V8"];

@@ -4,7 +4,7 @@
 //! and go without touching it. Code may reach the public network and the name server on the bridge. It may not
 //! reach the host's own addresses, other instances, or be reached by anyone.
 
-use crate::netlink::{ACK, Attributes, CREATE, APPEND, Message, NETFILTER, REQUEST, Socket};
+use crate::netlink::{ACK, APPEND, Attributes, CREATE, Message, NETFILTER, REQUEST, Socket};
 use std::{io, net::Ipv4Addr};
 
 const SUBSYSTEM: u16 = 10 << 8;

@@ -58,7 +58,8 @@ fn parse(kind: u8, mut body: Bytes) -> Result<Frame, Malformed> {
             if body.len() < length {
                 return Err(Malformed("a compiled file with a short name"));
             }
-            let path = String::from_utf8(body.split_to(length).to_vec()).map_err(|_| Malformed("a name that is not text"))?;
+            let path =
+                String::from_utf8(body.split_to(length).to_vec()).map_err(|_| Malformed("a name that is not text"))?;
             Ok(Frame::Compiled { path, content: body })
         }
         _ => Err(Malformed("a frame of unknown kind")),
@@ -128,7 +129,10 @@ mod tests {
         let mut buffer = BytesMut::new();
         buffer.extend_from_slice(&plain(b'i', b""));
         buffer.extend_from_slice(&plain(b'r', b"42"));
-        let last = plain(b'e', br#"{"kind":"user_exception","message":"no","type":"E","stack":null,"frames":null,"handled":true}"#);
+        let last = plain(
+            b'e',
+            br#"{"kind":"user_exception","message":"no","type":"E","stack":null,"frames":null,"handled":true}"#,
+        );
         buffer.extend_from_slice(&last[..10]);
         assert_eq!(take(&mut buffer), Ok(Some(Frame::InitDone)));
         assert_eq!(take(&mut buffer), Ok(Some(Frame::Result(Bytes::from_static(b"42")))));
@@ -140,7 +144,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for bytes in [&[0u8, 0, 0, 0][..], &[0xff; 8], &[1, 0, 0, 0, b'?'], &[2, 0, 0, 0, b'c', 9], &[2, 0, 0, 0, b'e', b'{']] {
+        for bytes in
+            [&[0u8, 0, 0, 0][..], &[0xff; 8], &[1, 0, 0, 0, b'?'], &[2, 0, 0, 0, b'c', 9], &[2, 0, 0, 0, b'e', b'{']]
+        {
             assert!(take(&mut BytesMut::from(bytes)).is_err(), "{bytes:?}");
         }
     }

@@ -17,7 +17,10 @@ use sluice_ports::{
 };
 use std::{
     io,
-    os::{fd::{AsFd, AsRawFd, BorrowedFd}, unix::process::CommandExt},
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd},
+        unix::process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -143,8 +146,7 @@ impl Instance for Process {
     }
 
     fn is_alive(&self) -> bool {
-        self.usable.load(Ordering::Acquire)
-            && matches!(self.child.lock().expect("child lock").try_wait(), Ok(None))
+        self.usable.load(Ordering::Acquire) && matches!(self.child.lock().expect("child lock").try_wait(), Ok(None))
     }
 }
 

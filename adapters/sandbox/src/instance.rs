@@ -97,10 +97,7 @@ impl SandboxedInstance {
 }
 
 pub fn too_large(size: usize, limit: usize) -> Failure {
-    Failure::new(
-        FailureKind::ResponseTooLarge,
-        format!("the response is {size} bytes; at most {limit} are allowed"),
-    )
+    Failure::new(FailureKind::ResponseTooLarge, format!("the response is {size} bytes; at most {limit} are allowed"))
 }
 
 #[async_trait]
@@ -131,6 +128,8 @@ impl Instance for SandboxedInstance {
     }
 
     fn is_alive(&self) -> bool {
-        self.usable.load(Ordering::Acquire) && self.sandbox.is_alive()
+        // The process may be gone while its sandbox is not; its closed socket tells of both.
+        self.usable.load(Ordering::Acquire)
+            && self.connection.try_lock().is_ok_and(|connection| !connection.is_closed())
     }
 }

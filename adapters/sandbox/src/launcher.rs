@@ -159,7 +159,15 @@ impl Launcher {
                 }
                 let mount_fds = fds.split_off(4 + doors);
                 let doors: Vec<File> = fds.drain(4..).map(File::from).collect();
-                let plan = first::Plan { uid, hostname: &hostname, netns: &fds[0], scratch: &fds[1], doors: &doors, mounts: &mounts, mount_fds: &mount_fds };
+                let plan = first::Plan {
+                    uid,
+                    hostname: &hostname,
+                    netns: &fds[0],
+                    scratch: &fds[1],
+                    doors: &doors,
+                    mounts: &mounts,
+                    mount_fds: &mount_fds,
+                };
                 let pidfd = first::create(&plan)?;
                 let streams = Streams { log: &fds[2], control: &fds[3], doors: &doors };
                 self.start(&pidfd, process, &streams)?;
@@ -238,7 +246,8 @@ impl Launcher {
     /// Attaches mounts in a sandbox's tree: goes there, does it, and comes back.
     fn attach(&self, pidfd: &OwnedFd, targets: &[String], mounts: &[OwnedFd]) -> io::Result<()> {
         sys::enter(pidfd.as_fd(), libc::CLONE_NEWNS)?;
-        let result = targets.iter().zip(mounts).try_for_each(|(target, mount)| sys::attach_mount(mount.as_fd(), target));
+        let result =
+            targets.iter().zip(mounts).try_for_each(|(target, mount)| sys::attach_mount(mount.as_fd(), target));
         sys::enter(self.own_mounts.as_fd(), libc::CLONE_NEWNS)?;
         result
     }
@@ -264,4 +273,3 @@ impl Streams<'_> {
         fds
     }
 }
-

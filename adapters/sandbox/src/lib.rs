@@ -8,7 +8,10 @@
 //! This is the only crate with `unsafe` code: system calls that no crate wraps, each with its reason. It is also
 //! the only one that may read the host's clock directly, because limits on running code are real time.
 
-#![allow(clippy::disallowed_methods, reason = "limits on running code are real time, and its threads wait on the kernel")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "limits on running code are real time, and its threads wait on the kernel"
+)]
 
 mod backend;
 mod bootstrap;

@@ -69,9 +69,8 @@ impl Links {
         self.0.call(message)?;
         let isolated = Attributes::new().attribute(BRPORT_ISOLATED, &[1]);
         let info = Attributes::new().text(INFO_SLAVE_KIND, "bridge").nest(INFO_SLAVE_DATA, isolated);
-        let message = Message::new(NEWLINK, REQUEST | ACK)
-            .raw(&header(0, index_of(name)?, 0, 0))
-            .nest(IFLA_LINKINFO, info);
+        let message =
+            Message::new(NEWLINK, REQUEST | ACK).raw(&header(0, index_of(name)?, 0, 0)).nest(IFLA_LINKINFO, info);
         self.0.call(message)
     }
 
@@ -96,8 +95,7 @@ impl Links {
     pub fn add_default_route(&mut self, gateway: Ipv4Addr) -> io::Result<()> {
         // family, dst_len, src_len, tos, table (main), protocol (static), scope (universe), type (unicast), flags
         let fixed = [2, 0, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0];
-        let message =
-            Message::new(NEWROUTE, REQUEST | ACK | CREATE).raw(&fixed).attribute(5, &gateway.octets());
+        let message = Message::new(NEWROUTE, REQUEST | ACK | CREATE).raw(&fixed).attribute(5, &gateway.octets());
         self.0.call(message)
     }
 }

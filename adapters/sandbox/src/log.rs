@@ -58,8 +58,8 @@ impl Collector {
         let ends = part.last() == Some(&b'\n');
         let body = &part[..part.len() - usize::from(ends)];
         if self.line == 0 {
-            self.dropping_line = self.window_lines >= self.limits.window_lines
-                || self.window_bytes >= self.limits.window_bytes;
+            self.dropping_line =
+                self.window_lines >= self.limits.window_lines || self.window_bytes >= self.limits.window_bytes;
             self.window_lines += u64::from(!self.dropping_line);
             self.cut.lines += u64::from(self.dropping_line);
         }

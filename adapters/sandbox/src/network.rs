@@ -180,10 +180,7 @@ fn in_new_namespace<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io:
 
 fn in_namespace<T: Send>(netns: &OwnedFd, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     on_own_thread(|| {
-        rustix::thread::move_into_link_name_space(
-            netns.as_fd(),
-            Some(rustix::thread::LinkNameSpaceType::Network),
-        )?;
+        rustix::thread::move_into_link_name_space(netns.as_fd(), Some(rustix::thread::LinkNameSpaceType::Network))?;
         work()
     })
 }

@@ -30,16 +30,54 @@ pub struct Plan {
 /// Files of the host's `/etc` that programs look for and that say nothing about the host. Its time zone is not
 /// among them: in a sandbox it is UTC unless `TZ` says otherwise (spec: FUN-10).
 const ETC: &[&str] = &[
-    "ld.so.cache", "ld.so.conf", "mime.types", "nsswitch.conf", "protocols", "services", "gai.conf",
-    "os-release", "debian_version", "rpc", "host.conf",
+    "ld.so.cache",
+    "ld.so.conf",
+    "mime.types",
+    "nsswitch.conf",
+    "protocols",
+    "services",
+    "gai.conf",
+    "os-release",
+    "debian_version",
+    "rpc",
+    "host.conf",
 ];
 /// Directories of it that interpreters read.
-const ETC_DIRECTORIES: &[&str] = &["ssl", "ca-certificates", "alternatives", "ld.so.conf.d", "python3", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "nodejs"];
+const ETC_DIRECTORIES: &[&str] = &[
+    "ssl",
+    "ca-certificates",
+    "alternatives",
+    "ld.so.conf.d",
+    "python3",
+    "python3.9",
+    "python3.10",
+    "python3.11",
+    "python3.12",
+    "python3.13",
+    "nodejs",
+];
 
 /// Empty directories, some of which are mounted over.
 const PLACES: &[&str] = &[
-    "code", "dev", "etc", "home/qcloud", "mnt", "opt", "proc", "root", "run", "sys", "tmp", "usr", "var/fc/runtime",
-    "var/lang/bin", "var/lang/conf", "var/log", "var/runtime/sluice", "var/tmp", "var/user",
+    "code",
+    "dev",
+    "etc",
+    "home/qcloud",
+    "mnt",
+    "opt",
+    "proc",
+    "root",
+    "run",
+    "sys",
+    "tmp",
+    "usr",
+    "var/fc/runtime",
+    "var/lang/bin",
+    "var/lang/conf",
+    "var/log",
+    "var/runtime/sluice",
+    "var/tmp",
+    "var/user",
 ];
 
 const DEVICES: &[(&str, u32, u32)] =
@@ -84,13 +122,7 @@ fn show(directory: &Path, root: &Path) -> io::Result<()> {
     fs::create_dir_all(&target)?;
     let mount = sys::clone_mount(directory)?;
     sys::set_mount_flags(&mount, sys::RDONLY | sys::NOSUID | sys::NODEV)?;
-    rustix::mount::move_mount(
-        &mount,
-        "",
-        CWD,
-        &target,
-        rustix::mount::MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
-    )?;
+    rustix::mount::move_mount(&mount, "", CWD, &target, rustix::mount::MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
     Ok(())
 }
 
@@ -120,7 +152,9 @@ fn write_etc(root: &Path, name_server: Option<Ipv4Addr>) -> io::Result<()> {
     let id = crate::confine::INSIDE_ID;
     fs::write(
         etc.join("passwd"),
-        format!("root:x:0:0:root:/root:/bin/sh\nqcloud:x:{id}:{id}:function:/home/qcloud:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/sh\n"),
+        format!(
+            "root:x:0:0:root:/root:/bin/sh\nqcloud:x:{id}:{id}:function:/home/qcloud:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/sh\n"
+        ),
     )?;
     fs::write(etc.join("group"), format!("root:x:0:\nqcloud:x:{id}:\nnogroup:x:65534:\n"))?;
     fs::write(etc.join("hosts"), "127.0.0.1 localhost\n")?;
@@ -136,9 +170,12 @@ fn make_devices(root: &Path) -> io::Result<()> {
         mknodat(CWD, &path, FileType::CharacterDevice, Mode::from_raw_mode(0o666), makedev(*major, *minor))?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666))?;
     }
-    for (name, target) in
-        [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")]
-    {
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
         symlink(target, dev.join(name))?;
     }
     Ok(())

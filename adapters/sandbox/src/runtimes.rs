@@ -116,7 +116,9 @@ fn missing(known: &KnownRuntime) -> String {
     match known.family {
         Family::Python => "no Python 3 was found: install the package python3".to_owned(),
         Family::Node => "no Node.js was found: install the package nodejs".to_owned(),
-        Family::Python2 => "Python 2 has no bootstrap in this build, and a newer Python cannot stand in for it".to_owned(),
+        Family::Python2 => {
+            "Python 2 has no bootstrap in this build, and a newer Python cannot stand in for it".to_owned()
+        }
         family => format!("{} functions have no bootstrap in this build", family.as_str()),
     }
 }
@@ -139,7 +141,8 @@ fn interpreters_in(directory: &Path) -> Vec<PathBuf> {
         .unwrap_or_default();
     names.retain(|name| {
         let python = name.strip_prefix("python3").is_some_and(|rest| {
-            rest.is_empty() || rest.strip_prefix('.').is_some_and(|minor| minor.bytes().all(|byte| byte.is_ascii_digit()))
+            rest.is_empty()
+                || rest.strip_prefix('.').is_some_and(|minor| minor.bytes().all(|byte| byte.is_ascii_digit()))
         });
         python || name == "node" || name == "nodejs"
     });
@@ -184,7 +187,8 @@ mod tests {
 
     #[test]
     fn a_newer_version_of_the_family_stands_in_and_an_exact_one_is_preferred() {
-        let runtimes = with(&[(Family::Python, "/usr/bin/python3.11", (3, 11)), (Family::Node, "/usr/bin/node", (20, 2))]);
+        let runtimes =
+            with(&[(Family::Python, "/usr/bin/python3.11", (3, 11)), (Family::Node, "/usr/bin/node", (20, 2))]);
         let status = |dialect, id| runtimes.status(KnownRuntime::find(dialect, id).unwrap());
         // spec: RTM-02, RTM-03
         let python = status(Dialect::Scf, "Python3.6");
@@ -193,7 +197,8 @@ mod tests {
         // Never 2 to 3.
         assert!(status(Dialect::Scf, "Python2.7").reason.unwrap().contains("Python 2"));
         assert!(status(Dialect::Fc, "php7.2").interpreter.is_none());
-        let both = with(&[(Family::Python, "/usr/bin/python3.11", (3, 11)), (Family::Python, "/opt/python3.10", (3, 10))]);
+        let both =
+            with(&[(Family::Python, "/usr/bin/python3.11", (3, 11)), (Family::Python, "/opt/python3.10", (3, 10))]);
         let chosen = both.choose(KnownRuntime::find(Dialect::Scf, "Python3.10").unwrap()).unwrap();
         assert_eq!((chosen.0.path.to_str().unwrap(), chosen.1), ("/opt/python3.10", false));
     }

@@ -21,7 +21,6 @@ use std::{
     },
 };
 
-
 /// What sandboxes are made with.
 pub struct Maker {
     pub launcher: Launcher,
@@ -101,8 +100,7 @@ impl Maker {
 impl Sandbox {
     /// Attaches mounts after it was made.
     pub async fn mount(&self, mounts: &[(String, OwnedFd)]) -> io::Result<()> {
-        let order =
-            Order::Mount { id: self.id, mounts: mounts.iter().map(|(target, _)| target.clone()).collect() };
+        let order = Order::Mount { id: self.id, mounts: mounts.iter().map(|(target, _)| target.clone()).collect() };
         let fds: Vec<BorrowedFd<'_>> = mounts.iter().map(|(_, mount)| mount.as_fd()).collect();
         self.maker.launcher.order(order, &fds).await.map_err(io::Error::other)?;
         Ok(())

@@ -64,7 +64,13 @@ const MAX_TASKS: u64 = 1024;
 
 impl Slots {
     /// `tag` picks the range of users. `reserve` slots are kept ready.
-    pub fn start(tag: &str, hierarchy: Hierarchy, network: Network, scratch: ScratchMaker, reserve: usize) -> Arc<Self> {
+    pub fn start(
+        tag: &str,
+        hierarchy: Hierarchy,
+        network: Network,
+        scratch: ScratchMaker,
+        reserve: usize,
+    ) -> Arc<Self> {
         let number = u32::from_str_radix(tag, 16).unwrap_or(0);
         // 2^30 and up is beyond what systems and container tools give out by default.
         let base = (1 << 30) + (number % 32_768) * UIDS;
@@ -141,7 +147,6 @@ impl Slots {
         drop(scratch);
         self.uids.free.lock().expect("uids lock").push(uid);
     }
-
 }
 
 impl Drop for Slots {
@@ -222,8 +227,7 @@ fn next_task(slots: &Slots) -> Option<Option<Task>> {
         if shelf.ready.len() < slots.reserve {
             return Some(Some(Task::Stock));
         }
-        let (guard, timeout) =
-            slots.wanted.wait_timeout(shelf, std::time::Duration::from_secs(1)).expect("slots lock");
+        let (guard, timeout) = slots.wanted.wait_timeout(shelf, std::time::Duration::from_secs(1)).expect("slots lock");
         shelf = guard;
         if timeout.timed_out() {
             return Some(None);

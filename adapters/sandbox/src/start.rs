@@ -22,11 +22,7 @@ pub struct Initialised {
 }
 
 pub fn log_limits(spec: &InstanceSpec) -> Limits {
-    Limits {
-        window_bytes: spec.log_window_bytes,
-        window_lines: spec.log_window_lines,
-        line_bytes: spec.log_line_bytes,
-    }
+    Limits { window_bytes: spec.log_window_bytes, window_lines: spec.log_window_lines, line_bytes: spec.log_line_bytes }
 }
 
 /// Waits for the bootstrap to say that it is loaded.

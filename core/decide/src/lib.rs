@@ -1,6 +1,6 @@
 //! Every decision of Sluice, as pure functions of recorded inputs and an injected clock.
 //!
-//! [`step`] is the middle of it: `step(&mut State, now, Event) -> Vec<Command>`. The engine feeds events in the
+//! [`step()`] is the middle of it: `step(&mut State, now, Event) -> Vec<Command>`. The engine feeds events in the
 //! order they happened and carries the commands out; it decides nothing itself. There is no clock, no I/O and
 //! no randomness here, so any run can be repeated from its events alone.
 //!

@@ -20,7 +20,9 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::json;
 use settings::Settings;
-use sluice_domain::{Dialect, Entity, Error, ErrorKind, Family, Field, Function, KnownRuntime, FunctionKey, FunctionStatus};
+use sluice_domain::{
+    Dialect, Entity, Error, ErrorKind, Family, Field, Function, FunctionKey, FunctionStatus, KnownRuntime,
+};
 use sluice_engine::{CodeSource, NewFunction};
 use std::sync::Arc;
 

@@ -25,7 +25,7 @@ pub enum Params<'a> {
 
 impl Params<'_> {
     /// Reads a request struct. All of its fields should be optional: what is required is said by
-    /// [`crate::call::Call::required`], with the field's name.
+    /// [`crate::call::required`], with the field's name.
     pub fn read<'s, T: Deserialize<'s>>(&'s self) -> Result<T, ApiError> {
         match self {
             Params::Json(body) => read_json(body),

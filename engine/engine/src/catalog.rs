@@ -111,10 +111,14 @@ impl Engine {
         let _writing = self.inner.writing.lock().await;
         let existing = self.namespaces(scope, new.dialect);
         if existing.iter().any(|found| found.key.name == new.name) {
-            return Err(Error::exists(Entity::Namespace, format!("{} '{}' already exists", noun(new.dialect), new.name)));
+            return Err(Error::exists(
+                Entity::Namespace,
+                format!("{} '{}' already exists", noun(new.dialect), new.name),
+            ));
         }
         if let Some(limit) = quota.namespaces.filter(|limit| existing.len() as u64 >= *limit) {
-            let message = format!("{} namespaces exist in region {}; at most {limit} are allowed", existing.len(), scope.region);
+            let message =
+                format!("{} namespaces exist in region {}; at most {limit} are allowed", existing.len(), scope.region);
             return Err(Error::quota(Quota::Namespaces, message));
         }
         let now = self.now();
@@ -151,8 +155,7 @@ impl Engine {
             next.created = current.created;
         }
         self.inner.deps.catalog.put_namespace(&next).await.map_err(port_error)?;
-        let affects_instances =
-            next.public_network != current.public_network || next.attributes != current.attributes;
+        let affects_instances = next.public_network != current.public_network || next.attributes != current.attributes;
         let namespace = self.remember_namespace(next);
         if affects_instances {
             self.reopen_functions(key);
@@ -169,7 +172,8 @@ impl Engine {
         }
         let functions = self.functions(key)?.len();
         if functions > 0 {
-            let message = format!("{} '{}' still has {functions} functions: delete them first", noun(key.dialect), key.name);
+            let message =
+                format!("{} '{}' still has {functions} functions: delete them first", noun(key.dialect), key.name);
             return Err(Error::new(ErrorKind::InUse(Entity::Namespace), message));
         }
         self.inner.deps.catalog.delete_namespace(key, current.version).await.map_err(port_error)?;

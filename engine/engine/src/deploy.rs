@@ -10,8 +10,8 @@ use bytes::Bytes;
 use sluice_decide::{Event, PoolId, PoolSpec};
 use sluice_domain::{
     CodePackage, Dialect, Entity, Error, ErrorKind, Family, Field, Function, FunctionConfig, FunctionKey,
-    FunctionStatus, InstanceId, KnownRuntime, NamespaceKey, Quota, QuotaProfile, RequestId, Result, RuntimeStatus, check_config,
-    check_function_name,
+    FunctionStatus, InstanceId, KnownRuntime, NamespaceKey, Quota, QuotaProfile, RequestId, Result, RuntimeStatus,
+    check_config, check_function_name,
 };
 use sluice_ports::{InstanceSpec, PackageLimits};
 use std::{
@@ -264,16 +264,18 @@ impl Engine {
                 .filter(|status| status.dialect == dialect && status.interpreter.is_some())
                 .map(|status| status.id)
                 .collect();
-            let message = format!("runtime '{id}' is not installed on this host: {why}. Installed: {}", available.join(", "));
+            let message =
+                format!("runtime '{id}' is not installed on this host: {why}. Installed: {}", available.join(", "));
             Err(Error::invalid(Field::Runtime, message))
         };
         match status {
             Some(status) if status.interpreter.is_none() => {
                 refuse(status.reason.unwrap_or_else(|| "no interpreter was found".to_owned()))
             }
-            Some(status) if status.stands_in && self.inner.config.strict_runtimes => {
-                refuse(format!("only version {} of its family is there and --strict-runtimes is set", status.version.unwrap_or_default()))
-            }
+            Some(status) if status.stands_in && self.inner.config.strict_runtimes => refuse(format!(
+                "only version {} of its family is there and --strict-runtimes is set",
+                status.version.unwrap_or_default()
+            )),
             Some(_) => Ok(()),
             None => refuse("it is unknown".to_owned()),
         }
@@ -298,7 +300,11 @@ impl Engine {
             }
         };
         if zip.len() > quota.code_zip_bytes() {
-            let message = format!("the package is {} bytes; at most {} MB are allowed in a request", zip.len(), quota.code_zip_mb);
+            let message = format!(
+                "the package is {} bytes; at most {} MB are allowed in a request",
+                zip.len(),
+                quota.code_zip_mb
+            );
             return Err(Error::invalid(Field::CodeZip, message));
         }
         if let Some(limit) = quota.code_total_gb {
@@ -404,7 +410,9 @@ fn sample(dialect: Dialect, config: &FunctionConfig) -> Result<(String, String)>
         )),
         Some(Family::Node) => Ok((
             format!("{file}.js"),
-            format!("exports.{function} = async (event, context) => {{\n  console.log('hello world');\n  return 'hello world';\n}};\n"),
+            format!(
+                "exports.{function} = async (event, context) => {{\n  console.log('hello world');\n  return 'hello world';\n}};\n"
+            ),
         )),
         _ => Err(Error::missing(Field::Code, format!("code is required for runtime '{}'", config.runtime))),
     }

@@ -62,7 +62,12 @@ impl Engine {
         match entry.serving {
             Some(serving) => Ok(RunsOn::new(self.clone().run(serving, request)).await),
             None => {
-                let message = format!("function '{}' is {}: {}", request.key.name, entry.shown.status.as_str(), entry.shown.status_reason);
+                let message = format!(
+                    "function '{}' is {}: {}",
+                    request.key.name,
+                    entry.shown.status.as_str(),
+                    entry.shown.status_reason
+                );
                 let failure = Failure::new(FailureKind::NotActive, message);
                 Ok(self.record_unrun(&entry, &request, failure))
             }
@@ -142,7 +147,10 @@ impl Engine {
                 Some(Command::Refuse { refusal, .. }) => return Err(Box::new(refused(serving, refusal))),
                 other => {
                     tracing::error!(?other, "no decision for a request");
-                    return Err(Box::new(no_seat(Failure::new(FailureKind::Internal, "an internal error has occurred"))));
+                    return Err(Box::new(no_seat(Failure::new(
+                        FailureKind::Internal,
+                        "an internal error has occurred",
+                    ))));
                 }
             }
         }
@@ -291,14 +299,21 @@ fn refused(serving: &Serving, refusal: Refusal) -> NoSeat {
     let name = &serving.function.key.name;
     let (limit, used) = (refusal.limit, refusal.used);
     let message = match refusal.throttle {
-        Throttle::Account => format!("Function [ {name} ] concurrency exceeded region unreserved quota {limit} MB ({used} MB in use)"),
-        Throttle::Namespace => format!("Function [ {name} ] concurrency exceeded namespace quota {limit} MB ({used} MB in use)"),
+        Throttle::Account => {
+            format!("Function [ {name} ] concurrency exceeded region unreserved quota {limit} MB ({used} MB in use)")
+        }
+        Throttle::Namespace => {
+            format!("Function [ {name} ] concurrency exceeded namespace quota {limit} MB ({used} MB in use)")
+        }
         Throttle::Burst => format!(
             "{used} instances were started this minute and {limit} are allowed; retry in {} ms",
             refusal.retry_after_ms.unwrap_or(60_000)
         ),
         Throttle::RegionInstances => format!("{used} instances are running and {limit} are allowed in this region"),
-        Throttle::HostMemory => format!("the host has {limit} MiB free, {used} MiB of it claimed, and {} MiB are needed", serving.function.config.memory_mib),
+        Throttle::HostMemory => format!(
+            "the host has {limit} MiB free, {used} MiB of it claimed, and {} MiB are needed",
+            serving.function.config.memory_mib
+        ),
     };
     no_seat(Failure::new(FailureKind::Throttled(refusal.throttle), message))
 }

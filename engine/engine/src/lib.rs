@@ -5,15 +5,15 @@
 //! wire format and no vendor code: every refusal is a [`sluice_domain::Error`], every execution an
 //! [`sluice_domain::Invocation`].
 
-mod api;
 mod accounts;
+mod api;
 mod catalog;
 mod deploy;
 mod invoke;
 mod links;
 mod pools;
-mod records;
 mod quotas;
+mod records;
 
 pub use api::{
     AccessKey, CodeSource, Config, Deps, Engine, InvokeRequest, NewFunction, NewNamespace, RecordQuery, Usage,

@@ -19,15 +19,16 @@ impl Engine {
     /// The zip that a link of [`Engine::code_link`] names.
     pub async fn open_code_link(&self, path_and_query: &str) -> Result<Bytes> {
         let refuse = || Error::not_found(Entity::Code, "the link is wrong or has expired: ask for a new one");
-        let (sha256, query) = path_and_query
-            .strip_prefix("/code/")
-            .and_then(|rest| rest.split_once(".zip?"))
-            .ok_or_else(refuse)?;
+        let (sha256, query) =
+            path_and_query.strip_prefix("/code/").and_then(|rest| rest.split_once(".zip?")).ok_or_else(refuse)?;
         let field = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         let expires: i64 = field("expires").and_then(|text| text.parse().ok()).ok_or_else(refuse)?;
         let mac = field("mac").ok_or_else(refuse)?;
         let is_name = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !is_name || !same(mac.as_bytes(), self.link_mac(sha256, expires).as_bytes()) || expires < self.now().seconds() {
+        if !is_name
+            || !same(mac.as_bytes(), self.link_mac(sha256, expires).as_bytes())
+            || expires < self.now().seconds()
+        {
             return Err(refuse());
         }
         self.inner.deps.blobs.get(sha256).await.map_err(|_| refuse())

@@ -270,11 +270,7 @@ async fn refill_loop(inner: std::sync::Weak<Inner>) {
     loop {
         let Some(inner) = inner.upgrade() else { return };
         let blanks = &inner.blanks;
-        let policy = BlankPolicy {
-            floor: 2,
-            ceiling: inner.config.blanks_max as u64,
-            reserve_mib: BLANK_RESERVE_MIB,
-        };
+        let policy = BlankPolicy { floor: 2, ceiling: inner.config.blanks_max as u64, reserve_mib: BLANK_RESERVE_MIB };
         let free = inner.deps.backend.free_memory_mib();
         let targets = blanks.demand.lock().expect("blanks lock").targets(inner.now_ms(), &policy, free);
         *blanks.targets.lock().expect("blanks lock") = targets.clone();

@@ -101,11 +101,21 @@ impl Engine {
             let _ = writeln!(out, "# HELP sluice_{name} {help}\n# TYPE sluice_{name} {kind}\nsluice_{name} {value}");
         };
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
-        line("counter", "invocations_total", "Requests to functions, refused ones included.", get(&counters.invocations));
+        line(
+            "counter",
+            "invocations_total",
+            "Requests to functions, refused ones included.",
+            get(&counters.invocations),
+        );
         line("counter", "errors_total", "Requests that failed, throttles not included.", get(&counters.errors));
         line("counter", "throttles_total", "Requests refused by a concurrency limit.", get(&counters.throttles));
         line("counter", "cold_starts_total", "Requests that brought an instance up.", get(&counters.cold_starts));
-        line("counter", "cold_starts_from_blank_total", "Of these, from a blank sandbox.", get(&counters.cold_starts_from_blank));
+        line(
+            "counter",
+            "cold_starts_from_blank_total",
+            "Of these, from a blank sandbox.",
+            get(&counters.cold_starts_from_blank),
+        );
         line("counter", "execution_seconds_total", "Time spent in functions.", get(&counters.duration_us) / 1e6);
         line("counter", "instances_stopped_total", "Instances ended.", get(&counters.stopped));
         let instances = self.instances();

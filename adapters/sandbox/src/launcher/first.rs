@@ -68,14 +68,13 @@ fn live(plan: &Plan<'_>, mut tell: io::PipeWriter) -> ! {
 fn prepare(plan: &Plan<'_>) -> io::Result<()> {
     let step = |what: &'static str| move |error: io::Error| io::Error::other(format!("{what}: {error}"));
     crate::cgroup::join(plan.doors).map_err(step("joining cgroups"))?;
-    rustix::thread::move_into_link_name_space(
-        plan.netns.as_fd(),
-        Some(rustix::thread::LinkNameSpaceType::Network),
-    )?;
+    rustix::thread::move_into_link_name_space(plan.netns.as_fd(), Some(rustix::thread::LinkNameSpaceType::Network))?;
     sys::unshare(libc::CLONE_NEWCGROUP).map_err(step("cgroup namespace"))?;
     rustix::system::sethostname(plan.hostname.as_bytes())?;
     let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    rustix::mount::mount("proc", "/proc", "proc", safe, None).map_err(io::Error::from).map_err(step("mounting /proc"))?;
+    rustix::mount::mount("proc", "/proc", "proc", safe, None)
+        .map_err(io::Error::from)
+        .map_err(step("mounting /proc"))?;
     sys::attach_mount(plan.scratch.as_fd(), "/tmp")?;
     for (target, mount) in plan.mounts.iter().zip(plan.mount_fds) {
         sys::attach_mount(mount.as_fd(), target)?;

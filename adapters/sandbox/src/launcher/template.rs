@@ -79,8 +79,6 @@ fn become_template(socket: OwnedFd, program: &str, arguments: &[String]) -> io::
     })();
     match prepared {
         Err(error) => error,
-        Ok(()) => {
-            sys::execute(program, arguments, &super::template_environment())
-        }
+        Ok(()) => sys::execute(program, arguments, &super::template_environment()),
     }
 }

@@ -31,7 +31,11 @@ fn whole(invocation: &Invocation, has_initializer: bool) -> String {
     let end_of_line = if log.is_empty() || log.ends_with('\n') { "" } else { "\n" };
     if never_ran {
         // The bootstrap marks what it lives to mark.
-        let start = if log.contains("FC Initialize Start") { String::new() } else { format!("FC Initialize Start RequestId: {id}\n") };
+        let start = if log.contains("FC Initialize Start") {
+            String::new()
+        } else {
+            format!("FC Initialize Start RequestId: {id}\n")
+        };
         let end = if log.contains("FC Initialize End") {
             String::new()
         } else {

@@ -119,7 +119,14 @@ async fn an_update_moves_calls_to_new_instances_and_ends_the_old() {
     let world = world(FakeBackend::default()).await;
     world.create("hello").await.unwrap();
     let before = world.invoke("hello").await;
-    world.engine.update_function(&key("hello"), None, None, |config| { config.memory_mib = 256; Ok(()) }).await.unwrap();
+    world
+        .engine
+        .update_function(&key("hello"), None, None, |config| {
+            config.memory_mib = 256;
+            Ok(())
+        })
+        .await
+        .unwrap();
     let after = world.invoke("hello").await;
     assert_ne!(before.instance, after.instance);
     assert_eq!(after.memory_mib, 256);
