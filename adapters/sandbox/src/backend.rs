@@ -149,7 +149,7 @@ impl SandboxBackend {
         self.maker.make("sluice".to_owned(), process, &[], |_| Ok(())).await
     }
 
-    async fn from_blank(&self, spec: &Assignment, blank: SandboxedBlank) -> Result<Made, io::Error> {
+    async fn start_from_blank(&self, spec: &Assignment, blank: SandboxedBlank) -> Result<Made, io::Error> {
         let began = Instant::now();
         let SandboxedBlank { sandbox, connection, .. } = blank;
         let offline = !spec.config.public_network;
@@ -164,7 +164,7 @@ impl SandboxBackend {
         Ok(Made { sandbox, connection, sandbox_time: taken, mount_time: began.elapsed() - taken, from_blank: true })
     }
 
-    async fn from_nothing(&self, spec: &Assignment, interpreter: &Interpreter) -> Result<Made, io::Error> {
+    async fn start_anew(&self, spec: &Assignment, interpreter: &Interpreter) -> Result<Made, io::Error> {
         let began = Instant::now();
         let own_process = environment::needs_own_process(&spec.config);
         let process = match interpreter.family {
@@ -199,12 +199,12 @@ impl SandboxBackend {
             .and_then(|blank| blank.as_any().downcast::<SandboxedBlank>().ok())
             .filter(|blank| usable && blank.pool == pool_of(interpreter) && blank.sandbox.is_alive());
         if let Some(blank) = blank {
-            match self.from_blank(spec, *blank).await {
+            match self.start_from_blank(spec, *blank).await {
                 Ok(made) => return Ok(made),
                 Err(error) => tracing::warn!(%error, "a blank could not be used"),
             }
         }
-        self.from_nothing(spec, interpreter).await.map_err(|error| StartError::Platform(error.to_string()))
+        self.start_anew(spec, interpreter).await.map_err(|error| StartError::Platform(error.to_string()))
     }
 }
 
@@ -328,7 +328,7 @@ async fn compile_in(
     let talk = async {
         connection.send(&frame::plain(b'C', body.as_bytes())).await.map_err(|error| error.to_string())?;
         loop {
-            match connection.hear(&mut log).await {
+            match connection.hear(&mut log, Duration::ZERO).await {
                 crate::connection::Heard::Frame(Frame::Compiled { path, content }) => {
                     compiled.push(CompiledFile { path, content });
                 }

@@ -20,9 +20,17 @@ pub struct Hierarchy {
     pids: PathBuf,
     freeze: Option<(PathBuf, Freezer)>,
     is_v2: bool,
+    /// Where the v2 tree is mounted, and with which options.
+    unified: Option<(PathBuf, String)>,
     /// Directory of this server in each tree: carries the data directory's tag.
     name: String,
 }
+
+/// Linux 6.0 and newer.
+const FAVOUR_MOVES: &str = "favordynmods";
+/// Options of the v2 tree as a whole.
+const TREE_OPTIONS: &[&str] =
+    &["nsdelegate", "memory_localevents", "memory_recursiveprot", "memory_hugetlb_accounting", "pids_localevents"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Freezer {
@@ -58,16 +66,18 @@ impl Hierarchy {
                 continue;
             };
             match kind {
-                "cgroup2" if v2.is_none() => v2 = Some(PathBuf::from(at)),
+                "cgroup2" if v2.is_none() => v2 = Some((PathBuf::from(at), options.to_owned())),
                 "cgroup" => v1.extend(options.split(',').map(|option| (option.to_owned(), PathBuf::from(at)))),
                 _ => {}
             }
         }
+        let tree = v2.clone();
+        let v2 = v2.map(|(root, _)| root);
         let find = |controller: &str| v1.iter().find(|(name, _)| name == controller).map(|(_, at)| at.clone());
         if let (Some(memory), Some(cpu), Some(pids)) = (find("memory"), find("cpu"), find("pids")) {
             let unified = v2.filter(|root| root.join("cgroup.procs").exists()).map(|root| (root, Freezer::V2));
             let freeze = unified.or_else(|| find("freezer").map(|root| (root, Freezer::V1)));
-            return Ok(Self { memory, cpu, pids, freeze, is_v2: false, name: name.to_owned() });
+            return Ok(Self { memory, cpu, pids, freeze, is_v2: false, unified: tree, name: name.to_owned() });
         }
         let root =
             v2.ok_or_else(|| io::Error::other("neither cgroup v1 with memory, cpu and pids nor cgroup v2 is mounted"))?;
@@ -78,7 +88,15 @@ impl Hierarchy {
             }
         }
         let freeze = Some((root.clone(), Freezer::V2));
-        Ok(Self { memory: root.clone(), cpu: root.clone(), pids: root, freeze, is_v2: true, name: name.to_owned() })
+        Ok(Self {
+            memory: root.clone(),
+            cpu: root.clone(),
+            pids: root,
+            freeze,
+            is_v2: true,
+            unified: tree,
+            name: name.to_owned(),
+        })
     }
 
     pub fn describe(&self) -> String {
@@ -100,6 +118,9 @@ impl Hierarchy {
 
     /// Makes this server's directory in each tree.
     pub fn prepare(&self) -> io::Result<()> {
+        if let Err(error) = self.favour_moves() {
+            tracing::debug!(%error, "moving processes between control groups will be slow");
+        }
         for root in self.roots() {
             make_directory(&root.join(&self.name))?;
         }
@@ -109,6 +130,22 @@ impl Hierarchy {
             fs::write(self.memory.join(&self.name).join("cgroup.subtree_control"), enable)?;
         }
         Ok(())
+    }
+
+    /// By default the kernel makes forks cheap and moving a process into a group dear: the first move after a
+    /// pause waits for every processor, which takes about ten milliseconds. Every start of a sandbox is a move, so
+    /// the host is told to favour those. Options that are set already are kept.
+    fn favour_moves(&self) -> io::Result<()> {
+        let Some((root, options)) = &self.unified else { return Ok(()) };
+        if options.split(',').any(|option| option == FAVOUR_MOVES) {
+            return Ok(());
+        }
+        let context = rustix::mount::fspick(rustix::fs::CWD, root, rustix::mount::FsPickFlags::FSPICK_CLOEXEC)?;
+        let kept = options.split(',').filter(|option| TREE_OPTIONS.contains(option));
+        for option in kept.chain([FAVOUR_MOVES]) {
+            rustix::mount::fsconfig_set_flag(&context, option)?;
+        }
+        Ok(rustix::mount::fsconfig_reconfigure(&context)?)
     }
 
     /// Kills what is left of an earlier run in this server's directory and removes it.

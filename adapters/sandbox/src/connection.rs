@@ -6,13 +6,12 @@ use crate::{
     sys,
 };
 use bytes::{Bytes, BytesMut};
-use rustix::net::{
-    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, socketpair,
-};
+use rustix::net::{AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, socketpair};
 use std::{
     io::{self, IoSlice, Read},
     os::fd::OwnedFd,
-    time::Instant,
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -79,19 +78,29 @@ impl Connection {
         }
     }
 
-    /// Waits for the next frame, collecting what is printed meanwhile.
-    pub async fn hear(&mut self, log: &mut Collector) -> Heard {
+    /// Waits for the next frame, collecting what is printed meanwhile. `spin` is for how long it may look for the
+    /// answer before it sleeps: waking an idle processor takes longer than a short function does.
+    pub async fn hear(&mut self, log: &mut Collector, spin: Duration) -> Heard {
         let mut log_open = true;
+        let spin_until = (!spin.is_zero()).then(|| Instant::now() + spin);
+        let mut spinning = spin_until.is_some();
         loop {
             match frame::take(&mut self.buffer) {
                 Ok(Some(frame)) => {
-                    self.drain_log(log);
+                    self.drain_log_if_told(log);
                     return Heard::Frame(frame);
                 }
                 Ok(None) => {}
                 Err(malformed) => {
                     tracing::warn!(?malformed, "a sandboxed process broke the protocol");
                     return Heard::Gone;
+                }
+            }
+            if spinning {
+                spinning = self.is_silent() && spin_until.is_some_and(|until| Instant::now() < until);
+                if spinning {
+                    tokio::task::yield_now().await;
+                    continue;
                 }
             }
             let Self { control, log: pipe, buffer } = self;
@@ -109,35 +118,74 @@ impl Connection {
         }
     }
 
+    /// Nothing has come yet, as far as the runtime has noticed. Looking costs no system call; the runtime looks at
+    /// its descriptors between two turns of a task that yields.
+    fn is_silent(&self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        self.control.poll_read_ready(&mut context).is_pending()
+    }
+
     /// Whether the process has closed its end, which it does at the latest when it dies.
     pub fn is_closed(&self) -> bool {
+        if self.is_silent() {
+            return false;
+        }
         let mut byte = [0u8; 1];
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         matches!(rustix::net::recv(self.control.get_ref(), &mut byte[..], flags), Ok((_, 0)))
     }
 
+    /// As [`Self::drain_log`], but only when the runtime has noticed that there is something. What a process
+    /// printed before it answered is noticed no later than the answer.
+    fn drain_log_if_told(&mut self, log: &mut Collector) {
+        let mut context = Context::from_waker(Waker::noop());
+        if self.log.poll_read_ready(&mut context).is_pending() {
+            return;
+        }
+        self.drain_log(log);
+    }
+
     /// Takes what is in the pipe now.
     pub fn drain_log(&mut self, log: &mut Collector) {
         let mut bytes = [0u8; READ_BYTES];
-        while let Ok(count) = self.log.get_ref().read(&mut bytes) {
-            if count == 0 {
-                return;
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            match self.log.get_ref().read(&mut bytes) {
+                Ok(0) => return,
+                Ok(count) => log.push(Instant::now(), &bytes[..count]),
+                Err(error) => {
+                    if error.kind() == io::ErrorKind::WouldBlock
+                        && let Poll::Ready(Ok(mut guard)) = self.log.poll_read_ready(&mut context)
+                    {
+                        guard.clear_ready();
+                    }
+                    return;
+                }
             }
-            log.push(Instant::now(), &bytes[..count]);
         }
     }
 }
 
 async fn read_control(control: &AsyncFd<OwnedFd>, buffer: &mut BytesMut) -> io::Result<usize> {
-    control
-        .async_io(Interest::READABLE, |fd| {
-            let ((filled, _), _) = rustix::net::recv(fd, buffer.spare_capacity_mut(), RecvFlags::DONTWAIT)?;
-            let count = filled.len();
-            // SAFETY: the kernel has just written `count` bytes behind the buffer's end.
-            unsafe { buffer.set_len(buffer.len() + count) };
-            Ok(count)
-        })
-        .await
+    loop {
+        let mut guard = control.readable().await?;
+        let room = buffer.spare_capacity_mut().len();
+        match rustix::net::recv(control.get_ref(), buffer.spare_capacity_mut(), RecvFlags::DONTWAIT) {
+            Ok(((filled, _), _)) => {
+                let count = filled.len();
+                // SAFETY: the kernel has just written `count` bytes behind the buffer's end.
+                unsafe { buffer.set_len(buffer.len() + count) };
+                // Less than there was room for: that was all, and more will be told of anew.
+                if count > 0 && count < room {
+                    guard.clear_ready();
+                }
+                return Ok(count);
+            }
+            Err(rustix::io::Errno::AGAIN) => guard.clear_ready(),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Writes both slices, in one call when the socket has room for them.
@@ -146,7 +194,8 @@ async fn send_all(control: &AsyncFd<OwnedFd>, head: &[u8], payload: &[u8]) -> io
     let total = head.len() + payload.len();
     let mut room: Option<AsyncFd<OwnedFd>> = None;
     while sent < total {
-        let slices = [IoSlice::new(&head[sent.min(head.len())..]), IoSlice::new(&payload[sent.saturating_sub(head.len())..])];
+        let slices =
+            [IoSlice::new(&head[sent.min(head.len())..]), IoSlice::new(&payload[sent.saturating_sub(head.len())..])];
         match send_some(control.get_ref(), &slices) {
             Ok(count) => sent += count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

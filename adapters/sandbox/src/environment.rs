@@ -70,10 +70,10 @@ fn set_scf(spec: &InstanceSpec, set: &mut impl FnMut(&str, &str)) {
         ("SCF_NAMESPACE", &function.namespace),
         ("_SCF_SERVER_PORT", "28902"),
         ("USER_CODE_ROOT", "/var/user/"),
-        // spec: RTM-10
         ("PYTHONPATH", "/var/user:/opt"),
-        // spec: RTM-12
         ("NODE_PATH", "/var/user:/var/user/node_modules:/var/lang/node6/lib/node_modules:/opt:/opt/node_modules"),
+        // There is no Java yet; its documented variable is there all the same.
+        ("CLASSPATH", "/var/runtime/java8:/var/runtime/java8/lib/*:/opt"),
         ("LD_LIBRARY_PATH", "/var/runtime/java8:/var/user:/opt"),
         ("PWD", "/var/user"),
         ("HOME", "/home/qcloud"),

@@ -117,7 +117,7 @@ impl Instance for Process {
             let id = call.request_id.as_str();
             let head = frame::request_head(id, &call.qualifier, deadline.as_millis() as u64, call.payload.len());
             match connection.send_and_collect(&head.unwrap_or_default(), &call.payload, &mut log).await {
-                Ok(()) => connection.hear(&mut log).await,
+                Ok(()) => connection.hear(&mut log, Duration::ZERO).await,
                 Err(_) => Heard::Gone,
             }
         };

@@ -11,13 +11,13 @@ use secrecy::ExposeSecret;
 use sluice_engine::{AccessKey, Engine};
 
 /// Checks the signature, the time and the token, in that order of what they give away.
-pub fn authenticate(
-    engine: &Engine,
+pub fn authenticate<'a>(
+    engine: &'a Engine,
     keys: &SigningKeys,
     parts: &Parts,
     body: &[u8],
     incoming: &Incoming<'_>,
-) -> Result<AccessKey, ApiError> {
+) -> Result<&'a AccessKey, ApiError> {
     let now = engine.now().seconds();
     match &incoming.credentials {
         Credentials::Tc3 { authorization } => check_tc3(engine, keys, parts, body, authorization, now),
@@ -25,14 +25,14 @@ pub fn authenticate(
     }
 }
 
-fn check_tc3(
-    engine: &Engine,
+fn check_tc3<'a>(
+    engine: &'a Engine,
     keys: &SigningKeys,
     parts: &Parts,
     body: &[u8],
     authorization: &str,
     now: i64,
-) -> Result<AccessKey, ApiError> {
+) -> Result<&'a AccessKey, ApiError> {
     let authorization = parse_authorization(authorization)
         .map_err(|cause| ApiError::new("AuthFailure.InvalidAuthorization", format!("Authorization: {}", cause.0)))?;
     let timestamp = text(&parts.headers, "x-tc-timestamp").ok_or_else(|| ApiError::missing("X-TC-Timestamp"))?;
@@ -64,7 +64,12 @@ fn check_tc3(
     Ok(access)
 }
 
-fn check_v1(engine: &Engine, parts: &Parts, fields: &[v1::Pair<'_>], now: i64) -> Result<AccessKey, ApiError> {
+fn check_v1<'a>(
+    engine: &'a Engine,
+    parts: &Parts,
+    fields: &[v1::Pair<'_>],
+    now: i64,
+) -> Result<&'a AccessKey, ApiError> {
     let required =
         |name: &str| form::field(fields, name).filter(|value| !value.is_empty()).ok_or_else(|| ApiError::missing(name));
     let (id, signature) = (required("SecretId")?, required("Signature")?);
@@ -101,7 +106,7 @@ fn check_time(timestamp: &str, now: i64) -> Result<i64, ApiError> {
     Err(ApiError::new("AuthFailure.SignatureExpire", message))
 }
 
-fn access_key(engine: &Engine, id: &str) -> Result<AccessKey, ApiError> {
+fn access_key<'a>(engine: &'a Engine, id: &str) -> Result<&'a AccessKey, ApiError> {
     engine.access_key(id).ok_or_else(|| {
         ApiError::new("AuthFailure.SecretIdNotFound", "the SecretId is not found: check the credentials")
     })

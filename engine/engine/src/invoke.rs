@@ -11,6 +11,7 @@ use crate::{
     catalog::Entry,
     pools::{Live, Serving},
 };
+use bytes::Bytes;
 use runs_on::RunsOn;
 use sluice_decide::{Command, Event, Refusal, RequestSeq};
 use sluice_domain::{
@@ -91,10 +92,11 @@ impl Engine {
                 _ => break,
             }
         }
+        let InvokeRequest { key, qualifier, request_id, payload } = request;
         let mut record = Invocation {
-            request_id: request.request_id.clone(),
-            function: request.key.clone(),
-            qualifier: request.qualifier.clone(),
+            request_id,
+            function: key,
+            qualifier,
             version: serving.spec.version.clone(),
             memory_mib: serving.function.config.memory_mib,
             started,
@@ -106,8 +108,8 @@ impl Engine {
             log_cut: LogCut::default(),
             outcome: Outcome::Failure(Failure::new(FailureKind::Internal, "")),
         };
-        match self.seat(&serving, &request.request_id, arrived).await {
-            Ok(seat) => self.call(&serving, seat, request, &mut record).await,
+        match self.seat(&serving, &record.request_id, arrived).await {
+            Ok(seat) => self.call(&serving, seat, payload, &mut record).await,
             Err(none) => {
                 record.instance = none.instance;
                 record.cold_start = none.cold_start;
@@ -209,11 +211,11 @@ impl Engine {
         }
     }
 
-    async fn call(&self, serving: &Serving, seat: Seat, request: InvokeRequest, record: &mut Invocation) {
+    async fn call(&self, serving: &Serving, seat: Seat, payload: Bytes, record: &mut Invocation) {
         let timeout = Duration::from_secs(u64::from(serving.function.config.timeout_s));
         let id = seat.instance.id();
-        let qualifier = request.qualifier;
-        let call = Call { request_id: request.request_id, qualifier, payload: request.payload, timeout };
+        let (request_id, qualifier) = (record.request_id.clone(), record.qualifier.clone());
+        let call = Call { request_id, qualifier, payload, timeout };
         let reply = seat.instance.call(call).await;
         let commands = self.inner.step(&serving.scope, Event::Done { instance: id, reusable: reply.reusable });
         self.inner.expect_tick();

@@ -79,7 +79,6 @@ fn prepare(plan: &Plan<'_>) -> io::Result<()> {
     for (target, mount) in plan.mounts.iter().zip(plan.mount_fds) {
         sys::attach_mount(mount.as_fd(), target)?;
     }
-    let _ = fs::write("/proc/self/oom_score_adj", "-1000");
     let (uid, gid) = (plan.uid, plan.uid);
     sys::become_user(uid, gid).map_err(step("changing user"))?;
     // Its own files in /proc must be its own for the maps to be written.
