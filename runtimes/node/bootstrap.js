@@ -241,16 +241,20 @@ function textOf(value) {
 }
 
 /** The body of an error frame for something thrown, rejected or handed to a callback. */
+/** How much of a message or a stack is passed on. */
+const ERROR_CHARS = 64 * 1024;
+
 function failureOf(kind, reason, handled) {
   if (reason instanceof Missing) {
     return { kind, message: reason.message, type: 'HandlerNotFound', stack: null, frames: null, handled };
   }
   if (!isError(reason)) {
-    return { kind, message: textOf(reason), type: null, stack: null, frames: null, handled };
+    return { kind, message: textOf(reason).slice(0, ERROR_CHARS), type: null, stack: null, frames: null, handled };
   }
-  const stack = withoutOwnLines(String(reason.stack || reason));
+  // An error may carry megabytes.
+  const stack = withoutOwnLines(String(reason.stack || reason).slice(0, ERROR_CHARS));
   const frames = stack.split('\n').map((line) => line.trim()).filter((line) => line.startsWith('at '));
-  const message = withoutOwnLines(String(reason.message));
+  const message = withoutOwnLines(String(reason.message).slice(0, ERROR_CHARS));
   return { kind, message, type: String(reason.name || 'Error'), stack, frames, handled };
 }
 
@@ -322,6 +326,7 @@ class Call {
 class Scf {
   constructor(init) {
     const { env } = init;
+    this.init = init;
     this.limit = init.response_limit;
     const shown = { SCF_NAMESPACE: init.namespace };
     for (const name of Object.keys(env)) {
@@ -402,6 +407,9 @@ function isPlatformName(name) {
 
 // --- Alibaba FC: bytes in, bytes out, markers around each call in the log --------------------------------------
 
+/** How long an async handler that takes a callback may still call it after it has returned nothing. */
+const CALLBACK_GRACE_MS = 1000;
+
 class Fc {
   constructor(init) {
     this.limit = init.response_limit;
@@ -448,8 +456,10 @@ class Fc {
     call.promised = true;
     result.then((value) => {
       // An async handler that takes a callback may still call it, as long as anything of it runs.
-      if (value === undefined && handler.length > 2) channel.unref();
-      else call.succeed(value);
+      if (value !== undefined || handler.length < 3) return call.succeed(value);
+      channel.unref();
+      // What else keeps the loop alive (a pool of connections) is no reason to wait for ever.
+      setTimeout(() => call.succeed(undefined), CALLBACK_GRACE_MS).unref();
     }, (reason) => call.fail(reason, false));
   }
 
@@ -464,7 +474,7 @@ class Fc {
       await new Promise((resolve, reject) => {
         const done = (error) => (error === null || error === undefined ? resolve() : reject(error));
         const result = initializer(this.contextOf(current), done);
-        if (isThenable(result)) result.then(() => initializer.length < 2 && resolve(), reject);
+        if (isThenable(result)) result.then(() => resolve(), reject);
       });
     } catch (error) {
       this.log(`FC Initialize End RequestId: ${id}, Error: Unhandled function error\n`);
@@ -628,11 +638,21 @@ function failStart(reason) {
 }
 
 /** An exception that nobody caught: the call fails, and a process in an unknown state takes no further one. */
+/** Whether the runtime that the function was written for only warns of a rejection that nobody handles. */
+function onlyWarnsOfRejections() {
+  const major = dialect && /(\d+)/.exec(dialect.init.runtime || '');
+  return Boolean(major) && Number(major[1]) < 15;
+}
+
 function onUncaught(event, reason) {
   if (process.listenerCount(event) > 1) return; // the user's code deals with it
+  if (event === 'unhandledRejection' && onlyWarnsOfRejections()) {
+    const text = isError(reason) ? withoutOwnLines(reason.stack) : textOf(reason);
+    return writeLog(`${dialect.prefix(current === null ? '' : current.id, 'warn')}UnhandledPromiseRejectionWarning: ${text}\n`);
+  }
   if (current !== null && current.initializing) return failStart(reason);
   if (current !== null) current.fail(reason, false);
-  else writeLog(`${dialect ? dialect.prefix('', 'error') : ''}${isError(reason) ? reason.stack : textOf(reason)}\n`);
+  else writeLog(`${dialect ? dialect.prefix('', 'error') : ''}${isError(reason) ? withoutOwnLines(reason.stack) : textOf(reason)}\n`);
   process.exit(1);
 }
 

@@ -513,8 +513,22 @@ def load_module(code_dir, module_path, entry):
     if loaded is not None and getattr(loaded, "__file__", None) == path:
         return loaded
     if parent:
-        __import__(parent)
+        import_parent(parent, code_dir)
     return import_file(name, path)
+
+
+def import_parent(name, code_dir):
+    """Imports the package that the entry file lies in. Its folder may have the name of a module of Python's own,
+    which the handler's path does not mean."""
+    top = name.partition(".")[0]
+    folder = os.path.join(code_dir, top)
+    known = sys.modules.get(top)
+    is_ours = known is not None and folder in list(getattr(known, "__path__", ()))
+    if not is_ours and not os.path.isfile(os.path.join(folder, "__init__.py")):
+        package = type(sys)(top)
+        package.__path__ = [folder]
+        sys.modules[top] = package
+    __import__(name)
 
 
 def import_file(name, path):
@@ -611,7 +625,15 @@ def run_coroutine(coroutine):
         loop.close()
 
 
+MESSAGE_CHARS = 64 * 1024
+STACK_FRAMES = 200
+
+
 def failure_body(kind, message, type_name=None, stack=None, frames=None):
+    # An exception may carry megabytes, and may be raised a thousand calls deep.
+    message = message[:MESSAGE_CHARS]
+    stack = stack and stack[-MESSAGE_CHARS:]
+    frames = frames and [[part[:MESSAGE_CHARS // 64] for part in frame] for frame in frames[-STACK_FRAMES:]]
     failure = {"kind": kind, "message": message, "type": type_name, "stack": stack, "frames": frames, "handled": False}
     return json.dumps(failure).encode("ascii")
 

@@ -130,6 +130,8 @@ def serve(is_blank):
     if is_blank:
         # Time that nobody waits for: pages that the first request would fault in are touched now.
         bootstrap.warm()
+    # Off in the template, so that its pages stay shared; functions that run for long need it.
+    gc.enable()
     bootstrap.main(3)
 
 
@@ -171,7 +173,12 @@ def main():
         if not data:
             return
         if LIBC.setns(fds[0], NEWPID) == 0:
-            pid = os.fork()
+            try:
+                pid = os.fork()
+            except OSError as error:
+                # The sandbox ended before the fork, or the host is short of something: its owner sees it silent.
+                os.write(2, ("sluice sandbox template: %s\n" % error).encode())
+                pid = -1
             if pid == 0:
                 status = 1
                 try:

@@ -86,6 +86,18 @@ def test_sigterm_drains(fresh_server):
     assert host.leftovers(tag, server.data_dir) == []
 
 
+def test_sigterm_ends_parked_instances_of_every_runtime(fresh_server):
+    server = fresh_server()
+    scf = Scf(server)
+    scf.create("python", HELLO)
+    scf.create("node", sample("scf_probe_node"), runtime="Nodejs18.15")
+    for name in ("python", "node"):
+        assert scf.invoke(name).ok
+    tag = server.tag()
+    assert server.stop() == 0
+    assert host.leftovers(tag, server.data_dir) == []
+
+
 @pytest.mark.parametrize(
     "hostile",
     [

@@ -146,7 +146,7 @@ impl SandboxBackend {
             Family::Python => Process::Fork { template: interpreter.path.display().to_string(), blank: true },
             _ => execute(interpreter, crate::launcher::template_environment()),
         };
-        self.maker.make("sluice".to_owned(), process, &[], |_| Ok(())).await
+        self.maker.make(process, &[], |_| Ok(())).await
     }
 
     async fn start_from_blank(&self, spec: &Assignment, blank: SandboxedBlank) -> Result<Made, io::Error> {
@@ -182,7 +182,7 @@ impl SandboxBackend {
         let memory = u64::from(spec.config.memory_mib);
         let (sandbox, connection) = self
             .maker
-            .make(environment::hostname(spec), process, &mounts, |slot| {
+            .make(process, &mounts, |slot| {
                 slot.group.set_size(memory)?;
                 if offline { slot.port.go_offline() } else { Ok(()) }
             })
@@ -195,9 +195,9 @@ impl SandboxBackend {
             .interpreter(spec.function.dialect, &spec.config.runtime)
             .ok_or_else(|| StartError::Platform(format!("runtime '{}' is gone from this host", spec.config.runtime)))?;
         let usable = !environment::needs_own_process(&spec.config);
-        let blank = blank
-            .and_then(|blank| blank.as_any().downcast::<SandboxedBlank>().ok())
-            .filter(|blank| usable && blank.pool == pool_of(interpreter) && blank.sandbox.is_alive());
+        let blank = blank.and_then(|blank| blank.as_any().downcast::<SandboxedBlank>().ok()).filter(|blank| {
+            usable && blank.pool == pool_of(interpreter) && blank.sandbox.is_alive() && !blank.connection.is_spoilt()
+        });
         if let Some(blank) = blank {
             match self.start_from_blank(spec, *blank).await {
                 Ok(made) => return Ok(made),
@@ -307,10 +307,13 @@ impl Backend for SandboxBackend {
 
     async fn shutdown(&self) {
         self.maker.slots.close();
-        self.maker.launcher.stop();
-        let slots = self.maker.slots.clone();
+        let maker = self.maker.clone();
         // Waits for the kernel to put the last processes away.
-        let _ = tokio::task::spawn_blocking(move || slots.clear_host()).await;
+        let ended = tokio::task::spawn_blocking(move || {
+            maker.launcher.stop();
+            maker.slots.clear_host();
+        });
+        let _ = ended.await;
     }
 }
 

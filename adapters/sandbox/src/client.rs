@@ -18,6 +18,7 @@ use std::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -32,6 +33,10 @@ pub struct Launcher {
     child: Mutex<Child>,
     stopping: AtomicBool,
 }
+
+/// How long the launcher may take to put everything away before it is killed, which ends the sandboxes too.
+const STOP_TRIES: u32 = 1000;
+const STOP_PAUSE: Duration = Duration::from_millis(5);
 
 type Outcome = Result<Option<OwnedFd>, String>;
 
@@ -113,7 +118,10 @@ impl Launcher {
         // Dropping the senders answers everyone who waits.
         self.waiting.lock().expect("launcher lock").take();
         if !self.stopping.load(Ordering::Relaxed) {
-            tracing::error!("the sandbox launcher ended");
+            // Its sandboxes ended with it and no other can be made. Whoever watches over the server starts it anew,
+            // which takes less than a second and loses nothing that was acknowledged.
+            tracing::error!("the sandbox launcher ended: the server cannot go on");
+            std::process::exit(70);
         }
     }
 
@@ -124,7 +132,15 @@ impl Launcher {
         }
         // The end of the socket is its sign to put everything away and go.
         let _ = rustix::net::shutdown(self.socket.get_ref(), rustix::net::Shutdown::Both);
-        let _ = self.child.lock().expect("launcher lock").wait();
+        let mut child = self.child.lock().expect("launcher lock");
+        for _ in 0..STOP_TRIES {
+            if !matches!(child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(STOP_PAUSE);
+        }
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 

@@ -70,10 +70,11 @@ impl Connection {
         let Self { control, log: pipe, .. } = self;
         let send = send_all(control, head, payload);
         tokio::pin!(send);
+        let mut log_open = true;
         loop {
             tokio::select! {
                 sent = &mut send => return sent,
-                read = read_log(pipe, log) => read?,
+                read = read_log(pipe, log), if log_open => log_open = read.is_ok(),
             }
         }
     }
@@ -82,12 +83,18 @@ impl Connection {
     /// answer before it sleeps: waking an idle processor takes longer than a short function does.
     pub async fn hear(&mut self, log: &mut Collector, spin: Duration) -> Heard {
         let mut log_open = true;
+        // Whether the frame took several reads, so that the last of them may be older than what is known of the log.
+        let mut long = false;
         let spin_until = (!spin.is_zero()).then(|| Instant::now() + spin);
         let mut spinning = spin_until.is_some();
         loop {
             match frame::take(&mut self.buffer) {
                 Ok(Some(frame)) => {
-                    self.drain_log_if_told(log);
+                    if long {
+                        self.drain_log(log);
+                    } else {
+                        self.drain_log_if_told(log);
+                    }
                     return Heard::Frame(frame);
                 }
                 Ok(None) => {}
@@ -108,10 +115,11 @@ impl Connection {
             tokio::select! {
                 biased;
                 read = read_control(control, buffer) => {
-                    if !matches!(read, Ok(count) if count > 0) {
+                    let Ok(count @ 1..) = read else {
                         self.drain_log(log);
                         return Heard::Gone;
-                    }
+                    };
+                    long |= count >= READ_BYTES;
                 }
                 read = read_log(pipe, log), if log_open => log_open = read.is_ok(),
             }
@@ -125,14 +133,18 @@ impl Connection {
         self.control.poll_read_ready(&mut context).is_pending()
     }
 
-    /// Whether the process has closed its end, which it does at the latest when it dies.
-    pub fn is_closed(&self) -> bool {
+    /// Whether there is something to read when nothing was asked: the process has closed its end, which it does
+    /// at the latest when it dies, or has said what no bootstrap says unasked. Either way it is not to be used.
+    pub fn is_spoilt(&self) -> bool {
+        if !self.buffer.is_empty() {
+            return true;
+        }
         if self.is_silent() {
             return false;
         }
         let mut byte = [0u8; 1];
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        matches!(rustix::net::recv(self.control.get_ref(), &mut byte[..], flags), Ok((_, 0)))
+        rustix::net::recv(self.control.get_ref(), &mut byte[..], flags).is_ok()
     }
 
     /// As [`Self::drain_log`], but only when the runtime has noticed that there is something. What a process
@@ -145,14 +157,21 @@ impl Connection {
         self.drain_log(log);
     }
 
-    /// Takes what is in the pipe now.
+    /// Takes what is in the pipe now, and not what a process adds meanwhile.
     pub fn drain_log(&mut self, log: &mut Collector) {
         let mut bytes = [0u8; READ_BYTES];
         let mut context = Context::from_waker(Waker::noop());
+        let mut left = rustix::io::ioctl_fionread(self.log.get_ref()).unwrap_or(0);
         loop {
             match self.log.get_ref().read(&mut bytes) {
                 Ok(0) => return,
-                Ok(count) => log.push(Instant::now(), &bytes[..count]),
+                Ok(count) => {
+                    log.push(Instant::now(), &bytes[..count]);
+                    left = left.saturating_sub(count as u64);
+                    if left == 0 {
+                        return;
+                    }
+                }
                 Err(error) => {
                     if error.kind() == io::ErrorKind::WouldBlock
                         && let Poll::Ready(Ok(mut guard)) = self.log.poll_read_ready(&mut context)

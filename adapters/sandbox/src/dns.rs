@@ -4,41 +4,86 @@
 //! bridge's address answers on port 53 and passes questions on, unread, to the servers that the host uses.
 
 use std::{
+    collections::HashMap,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 
 const PORT: u16 = 53;
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Questions under way, over all sandboxes.
+/// Questions under way, over all sandboxes and of one of them, for each protocol.
 const AT_ONCE: usize = 512;
+const AT_ONCE_EACH: usize = 16;
+
+/// Who has how many questions under way.
+#[derive(Clone)]
+struct Room {
+    all: Arc<Semaphore>,
+    each: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// One question's place, until it is dropped.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    each: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    of: IpAddr,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self { all: Arc::new(Semaphore::new(AT_ONCE)), each: Arc::default() }
+    }
+
+    /// None when there is no room, for all or for this one.
+    fn take(&self, of: IpAddr) -> Option<Place> {
+        let permit = self.all.clone().try_acquire_owned().ok()?;
+        let mut each = self.each.lock().expect("room lock");
+        let count = each.entry(of).or_default();
+        if *count >= AT_ONCE_EACH {
+            return None;
+        }
+        *count += 1;
+        Some(Place { _permit: permit, each: self.each.clone(), of })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut each = self.each.lock().expect("room lock");
+        if let Some(count) = each.get_mut(&self.of) {
+            *count -= 1;
+            if *count == 0 {
+                each.remove(&self.of);
+            }
+        }
+    }
+}
 
 /// Starts answering on `address`.
 pub async fn serve(address: Ipv4Addr, resolv_conf: PathBuf) -> io::Result<()> {
     let udp = Arc::new(UdpSocket::bind((address, PORT)).await?);
     let tcp = TcpListener::bind((address, PORT)).await?;
-    let room = Arc::new(Semaphore::new(AT_ONCE));
-    tokio::spawn(serve_udp(udp, resolv_conf.clone(), room.clone()));
-    tokio::spawn(serve_tcp(tcp, resolv_conf, room));
+    tokio::spawn(serve_udp(udp, resolv_conf.clone(), Room::new()));
+    tokio::spawn(serve_tcp(tcp, resolv_conf, Room::new()));
     Ok(())
 }
 
-async fn serve_udp(socket: Arc<UdpSocket>, resolv_conf: PathBuf, room: Arc<Semaphore>) {
+async fn serve_udp(socket: Arc<UdpSocket>, resolv_conf: PathBuf, room: Room) {
     let mut buffer = vec![0; 4096];
     loop {
         let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
-        let Ok(permit) = room.clone().try_acquire_owned() else { continue };
+        let Some(place) = room.take(from.ip()) else { continue };
         let (socket, question) = (socket.clone(), buffer[..length].to_vec());
         let servers = name_servers(&resolv_conf);
         tokio::spawn(async move {
-            let _permit = permit;
+            let _place = place;
             for server in servers {
                 if let Ok(Ok(answer)) = tokio::time::timeout(PATIENCE, ask(server, &question)).await {
                     let _ = socket.send_to(&answer, from).await;
@@ -72,13 +117,13 @@ async fn ask(server: SocketAddr, question: &[u8]) -> io::Result<Vec<u8>> {
     }
 }
 
-async fn serve_tcp(listener: TcpListener, resolv_conf: PathBuf, room: Arc<Semaphore>) {
+async fn serve_tcp(listener: TcpListener, resolv_conf: PathBuf, room: Room) {
     loop {
-        let Ok((mut stream, _)) = listener.accept().await else { continue };
-        let Ok(permit) = room.clone().try_acquire_owned() else { continue };
+        let Ok((mut stream, from)) = listener.accept().await else { continue };
+        let Some(place) = room.take(from.ip()) else { continue };
         let servers = name_servers(&resolv_conf);
         tokio::spawn(async move {
-            let _permit = permit;
+            let _place = place;
             for server in servers {
                 if let Ok(Ok(mut upstream)) = tokio::time::timeout(PATIENCE, TcpStream::connect(server)).await {
                     let copy = tokio::io::copy_bidirectional(&mut stream, &mut upstream);

@@ -1,5 +1,6 @@
 //! What a function finds in its environment and in its context.
 
+use crate::root::HOSTNAME;
 use serde_json::{Map, Value, json};
 use sluice_domain::{Dialect, FunctionConfig};
 use sluice_ports::InstanceSpec;
@@ -82,7 +83,7 @@ fn set_scf(spec: &InstanceSpec, set: &mut impl FnMut(&str, &str)) {
         ("SHELL", "/bin/bash"),
         ("SHLVL", "3"),
         ("PYTHONDONTWRITEBYTECODE", "x"),
-        ("HOSTNAME", &hostname(spec)),
+        ("HOSTNAME", HOSTNAME),
     ] {
         set(key, value);
     }
@@ -106,14 +107,10 @@ fn set_fc(spec: &InstanceSpec, set: &mut impl FnMut(&str, &str)) {
         ("PYTHONPATH", "/code:/opt/python:/opt"),
         ("PWD", "/code"),
         ("HOME", "/tmp"),
-        ("HOSTNAME", &hostname(spec)),
+        ("HOSTNAME", HOSTNAME),
     ] {
         set(key, value);
     }
-}
-
-pub fn hostname(spec: &InstanceSpec) -> String {
-    format!("sluice-{:08x}", spec.id.0 as u32)
 }
 
 /// The document of the `init` frame.
@@ -133,6 +130,7 @@ pub fn init_document(spec: &InstanceSpec) -> Value {
     json!({
         "request_id": spec.request_id.as_str(),
         "dialect": function.dialect.as_str(),
+        "runtime": spec.config.runtime,
         "handler": spec.config.handler,
         "initializer": spec.config.initializer.as_deref().unwrap_or(""),
         "code_dir": code_directory(function.dialect),

@@ -31,6 +31,10 @@ pub struct Plan<'a> {
     pub prefix: u8,
 }
 
+/// Where clouds answer questions about the host itself, its credentials among them.
+const HOST_SERVICES: [(Ipv4Addr, u8); 2] =
+    [(Ipv4Addr::new(169, 254, 0, 0), 16), (Ipv4Addr::new(100, 100, 100, 200), 32)];
+
 /// Installs the table, replacing one of the same name.
 pub fn install(plan: &Plan<'_>) -> io::Result<()> {
     let mut socket = Socket::open(NETFILTER)?;
@@ -52,6 +56,9 @@ pub fn install(plan: &Plan<'_>) -> io::Result<()> {
     let from_bridge = || Rule::new().interface(META_IIFNAME, plan.bridge, CMP_EQ);
     let to_bridge = || Rule::new().interface(META_OIFNAME, plan.bridge, CMP_EQ);
     batch.push(from_bridge().verdict(DROP).message(plan.table, "input"));
+    for (network, prefix) in HOST_SERVICES {
+        batch.push(from_bridge().destination_in(network, prefix).verdict(DROP).message(plan.table, "forward"));
+    }
     batch.push(from_bridge().interface(META_OIFNAME, plan.bridge, CMP_EQ).verdict(DROP).message(plan.table, "forward"));
     batch.push(to_bridge().established().verdict(ACCEPT).message(plan.table, "forward"));
     batch.push(to_bridge().verdict(DROP).message(plan.table, "forward"));
@@ -147,8 +154,16 @@ impl Rule {
     }
 
     fn source(self, network: Ipv4Addr, prefix: u8) -> Self {
+        self.payload(1, 12, 4).within(network, prefix)
+    }
+
+    fn destination_in(self, network: Ipv4Addr, prefix: u8) -> Self {
+        self.payload(1, 16, 4).within(network, prefix)
+    }
+
+    fn within(self, network: Ipv4Addr, prefix: u8) -> Self {
         let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
-        self.payload(1, 12, 4).mask(&mask.to_be_bytes()).compare(CMP_EQ, &network.octets())
+        self.mask(&mask.to_be_bytes()).compare(CMP_EQ, &network.octets())
     }
 
     fn port(self, port: u16) -> Self {

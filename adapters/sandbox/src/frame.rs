@@ -9,6 +9,9 @@ use sluice_domain::{Failure, FailureKind};
 /// Larger than any legal result or compiled file; a longer frame ends the instance.
 pub const MAX_FRAME: usize = 64 << 20;
 
+/// Bootstraps cut messages and stacks to well below this; what is longer would be costly to parse.
+pub const MAX_ERROR: usize = 1 << 20;
+
 /// What a bootstrap says.
 #[derive(Debug, PartialEq)]
 pub enum Frame {
@@ -32,6 +35,9 @@ pub fn take(buffer: &mut BytesMut) -> Result<Option<Frame>, Malformed> {
     let length = u32::from_le_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]) as usize;
     if length == 0 || length > MAX_FRAME {
         return Err(Malformed("a frame of illegal length"));
+    }
+    if buffer.get(4) == Some(&b'e') && length > MAX_ERROR {
+        return Err(Malformed("an error of illegal length"));
     }
     if buffer.len() < 4 + length {
         buffer.reserve(4 + length - buffer.len());

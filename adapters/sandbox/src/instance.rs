@@ -25,9 +25,16 @@ pub struct SandboxedInstance {
     pub sandbox: Arc<Sandbox>,
     pub log_limits: Limits,
     pub response_limit: usize,
-    frozen: AtomicBool,
+    activity: std::sync::Mutex<Activity>,
     usable: AtomicBool,
     memory_seen: AtomicU64,
+}
+
+/// Whether it works or sleeps. One lock over both, because a freeze and a call may come at the same instant.
+#[derive(Default)]
+struct Activity {
+    busy: bool,
+    frozen: bool,
 }
 
 /// Calls under way on this host.
@@ -64,16 +71,23 @@ impl SandboxedInstance {
             sandbox,
             log_limits,
             response_limit,
-            frozen: AtomicBool::new(false),
+            activity: std::sync::Mutex::default(),
             usable: AtomicBool::new(true),
             memory_seen: AtomicU64::new(0),
         }
     }
 
-    fn thaw(&self) {
-        if self.frozen.swap(false, Ordering::AcqRel) {
+    /// Marks the start of a call, and thaws.
+    fn begin(&self) {
+        let mut activity = self.activity.lock().expect("activity lock");
+        activity.busy = true;
+        if std::mem::take(&mut activity.frozen) {
             self.sandbox.set_frozen(false);
         }
+    }
+
+    fn end(&self) {
+        self.activity.lock().expect("activity lock").busy = false;
     }
 
     async fn exchange(&self, call: &Call, log: &mut Collector) -> Result<Bytes, Failure> {
@@ -121,6 +135,7 @@ impl SandboxedInstance {
             return known;
         }
         let seen = self.sandbox.memory_peak();
+        self.sandbox.note_oom_kills();
         self.memory_seen.store(seen, Ordering::Relaxed);
         seen
     }
@@ -144,10 +159,11 @@ impl Instance for SandboxedInstance {
 
     async fn call(&self, call: Call) -> Reply {
         let _running = Running::begin();
-        self.thaw();
+        self.begin();
         let mut log = Collector::new(self.log_limits);
         let began = Instant::now();
         let result = self.exchange(&call, &mut log).await;
+        self.end();
         let duration = began.elapsed().min(call.timeout.max(Duration::from_millis(1)));
         let memory_used = self.memory_used(duration);
         let (log, log_cut) = log.finish();
@@ -155,7 +171,10 @@ impl Instance for SandboxedInstance {
     }
 
     fn freeze(&self) {
-        if !self.frozen.swap(true, Ordering::AcqRel) {
+        // The decision to freeze may be older than a call that has begun since: then it is void.
+        let mut activity = self.activity.lock().expect("activity lock");
+        if !activity.busy && !activity.frozen && self.usable.load(Ordering::Acquire) {
+            activity.frozen = true;
             self.sandbox.set_frozen(true);
         }
     }
@@ -167,6 +186,6 @@ impl Instance for SandboxedInstance {
     fn is_alive(&self) -> bool {
         // The process may be gone while its sandbox is not; its closed socket tells of both.
         self.usable.load(Ordering::Acquire)
-            && self.connection.try_lock().is_ok_and(|connection| !connection.is_closed())
+            && self.connection.try_lock().is_ok_and(|connection| !connection.is_spoilt())
     }
 }

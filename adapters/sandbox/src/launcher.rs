@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
     fs::File,
-    io,
+    io::{self, Read},
     net::Ipv4Addr,
     os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd},
     path::PathBuf,
@@ -62,6 +62,8 @@ struct Launcher {
     own_pids: File,
     own_mounts: File,
     filters: Filters,
+    /// Has something to read when a child has ended.
+    deaths: io::PipeReader,
     /// First process of each sandbox.
     sandboxes: HashMap<u64, OwnedFd>,
     templates: HashMap<String, Template>,
@@ -69,6 +71,7 @@ struct Launcher {
 
 fn serve() -> io::Result<()> {
     sys::die_with_parent()?;
+    sys::leave_groups()?;
     // SAFETY: the server placed the socket at this number before it executed us, and nothing else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(SOCKET_FD) };
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
@@ -89,6 +92,7 @@ fn serve() -> io::Result<()> {
         own_pids,
         own_mounts,
         filters: Filters::build()?,
+        deaths: sys::announce_deaths()?,
         sandboxes: HashMap::new(),
         templates: HashMap::new(),
     };
@@ -124,7 +128,8 @@ impl Launcher {
         };
         self.sandboxes.values().for_each(kill);
         for pidfd in self.sandboxes.values() {
-            let _ = rustix::event::poll(&mut [PollFd::new(pidfd, PollFlags::IN)], None);
+            // The first process of a sandbox ends when the others are put away, and some of those are ours to do.
+            while !self.wait_for(pidfd) {}
         }
         self.templates.values().for_each(|template| kill(template.process()));
         while let Ok(Some(_)) = wait(WaitOptions::empty()) {}
@@ -132,18 +137,22 @@ impl Launcher {
 
     /// Waits for the next order and puts dead children away meanwhile.
     fn wait_for_order(&self) -> io::Result<()> {
-        loop {
-            while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
-            let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
-            // Children end without a word, so look for them now and then while there are any.
-            let patience = rustix::event::Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-            let patience = if self.sandboxes.is_empty() { None } else { Some(&patience) };
-            match rustix::event::poll(&mut fds, patience) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
+        while !self.wait_for(&self.socket) {}
+        Ok(())
+    }
+
+    /// Waits until something can be read from `fd`, or a child has ended; says whether it was `fd`.
+    fn wait_for(&self, fd: &OwnedFd) -> bool {
+        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+        let mut fds = [PollFd::new(fd, PollFlags::IN), PollFd::new(&self.deaths, PollFlags::IN)];
+        if rustix::event::poll(&mut fds, None).is_err() {
+            return false;
         }
+        let (ready, death) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
+        if death {
+            let _ = (&self.deaths).read(&mut [0u8; 64]);
+        }
+        ready
     }
 
     fn carry_out(&mut self, order: Order, mut fds: Vec<OwnedFd>) -> io::Result<Option<OwnedFd>> {
@@ -153,7 +162,7 @@ impl Launcher {
                 self.templates.insert(name, template);
                 Ok(None)
             }
-            Order::Create { id, uid, hostname, doors, mounts, process } => {
+            Order::Create { id, uid, doors, mounts, process } => {
                 if fds.len() != 4 + doors + mounts.len() {
                     return Err(io::Error::other("a sandbox order with the wrong number of descriptors"));
                 }
@@ -161,7 +170,6 @@ impl Launcher {
                 let doors: Vec<File> = fds.drain(4..).map(File::from).collect();
                 let plan = first::Plan {
                     uid,
-                    hostname: &hostname,
                     netns: &fds[0],
                     scratch: &fds[1],
                     doors: &doors,
@@ -170,7 +178,11 @@ impl Launcher {
                 };
                 let pidfd = first::create(&plan)?;
                 let streams = Streams { log: &fds[2], control: &fds[3], doors: &doors };
-                self.start(&pidfd, process, &streams)?;
+                if let Err(error) = self.start(&pidfd, process, &streams) {
+                    let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);
+                    while !self.wait_for(&pidfd) {}
+                    return Err(error);
+                }
                 let copy = pidfd.try_clone()?;
                 self.sandboxes.insert(id, pidfd);
                 Ok(Some(copy))
@@ -187,11 +199,16 @@ impl Launcher {
         }
     }
 
-    fn start(&self, pidfd: &OwnedFd, process: Process, streams: &Streams<'_>) -> io::Result<()> {
+    fn start(&mut self, pidfd: &OwnedFd, process: Process, streams: &Streams<'_>) -> io::Result<()> {
         match process {
             Process::Fork { template, blank } => {
-                let template = self.templates.get(&template).ok_or_else(|| io::Error::other("no such template"))?;
-                template.fork_into(pidfd, streams, blank)
+                let Self { templates, filters, .. } = self;
+                let template = templates.get_mut(&template).ok_or_else(|| io::Error::other("no such template"))?;
+                template.fork_into(pidfd, streams, blank).or_else(|_| {
+                    // It is gone: another takes its place.
+                    template.restart(filters)?;
+                    template.fork_into(pidfd, streams, blank)
+                })
             }
             Process::Execute { program, arguments, environment } => {
                 let program = Program { path: &program, arguments: &arguments, environment: &environment };

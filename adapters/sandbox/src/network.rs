@@ -1,14 +1,15 @@
 //! The network that sandboxes get: a bridge on the host, and network namespaces plugged into it.
 //!
-//! A [`Port`] is one namespace with its link and address. Making one takes about a millisecond and removing one
-//! twenty (the kernel waits for every processor), so ports are made ahead and used again: nothing of a sandbox
-//! stays in its namespace when its processes are gone, and code has no rights over it.
+//! A [`Port`] is one namespace with its link and address. Making one takes about a millisecond, so ports are made
+//! ahead; removing one takes twenty (the kernel waits for every processor), which it does by itself when nothing
+//! refers to the namespace any more. A port serves one sandbox only.
 
 use crate::{
     filter::{self, Plan},
     links::{Links, index_of},
 };
 use std::{
+    collections::VecDeque,
     fs::File,
     io,
     net::Ipv4Addr,
@@ -30,18 +31,18 @@ pub struct Network {
     link_prefix: String,
     gateway: Ipv4Addr,
     network: Ipv4Addr,
-    next: AtomicU32,
-    free: Mutex<Vec<Port>>,
+    next_link: AtomicU32,
+    /// Addresses that are free, least recently used first.
+    numbers: Mutex<VecDeque<u32>>,
 }
 
 /// One namespace with a link.
 pub struct Port {
     pub netns: OwnedFd,
+    number: u32,
     address: Ipv4Addr,
     links: Mutex<Links>,
     index: u32,
-    gateway: Ipv4Addr,
-    offline: bool,
 }
 
 impl Network {
@@ -67,8 +68,8 @@ impl Network {
             link_prefix,
             gateway,
             network,
-            next: AtomicU32::new(2),
-            free: Mutex::default(),
+            next_link: AtomicU32::new(0),
+            numbers: Mutex::new((2..(1 << (32 - u32::from(PREFIX))) - 1).collect()),
         })
     }
 
@@ -89,17 +90,21 @@ impl Network {
         self.gateway
     }
 
-    /// A port that was used before, or a new one. Blocks; call it off the request path.
-    pub fn take(&self) -> io::Result<Port> {
-        if let Some(port) = self.free.lock().expect("ports lock").pop() {
-            return Ok(port);
+    /// A new port. Blocks; call it off the request path.
+    pub fn make(&self) -> io::Result<Port> {
+        let number = self.numbers.lock().expect("numbers lock").pop_front();
+        let number = number.ok_or_else(|| io::Error::other("all addresses of the sandbox network are in use"))?;
+        let made = self.make_at(number);
+        if made.is_err() {
+            self.numbers.lock().expect("numbers lock").push_back(number);
         }
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        if number >= (1 << (32 - u32::from(PREFIX))) - 1 {
-            return Err(io::Error::other("all addresses of the sandbox network are in use"));
-        }
+        made
+    }
+
+    fn make_at(&self, number: u32) -> io::Result<Port> {
         let address = Ipv4Addr::from(u32::from(self.network) + number);
-        let link = format!("{}{number}", self.link_prefix);
+        // Names are not those of addresses: the kernel takes its time to remove an old link.
+        let link = format!("{}{:x}", self.link_prefix, self.next_link.fetch_add(1, Ordering::Relaxed) & 0xf_ffff);
         let (netns, inside) = in_new_namespace(|| {
             let mut links = Links::open()?;
             links.up(index_of("lo")?)?;
@@ -116,22 +121,19 @@ impl Network {
             links.add_default_route(gateway)?;
             Ok((links, index))
         })?;
-        Ok(Port { netns, address, links: Mutex::new(links), index, gateway, offline: false })
+        Ok(Port { netns, number, address, links: Mutex::new(links), index })
     }
 
-    /// Takes a port back once nothing runs in it.
-    pub fn put(&self, mut port: Port) {
-        match port.go_online() {
-            Ok(()) => self.free.lock().expect("ports lock").push(port),
-            Err(error) => tracing::warn!(%error, "a sandbox network could not be used again"),
-        }
+    /// Takes back the address of a port once nothing runs in it. The namespace goes with everything in it: a
+    /// connection that is still closing, a counter, a late packet are none of the next function's business.
+    pub fn release(&self, port: Port) {
+        self.numbers.lock().expect("numbers lock").push_back(port.number);
     }
 }
 
 impl Network {
-    /// Removes the bridge, the packet filter and the ports that are not in use.
+    /// Removes the bridge and the packet filter.
     pub fn clear(&self) {
-        self.free.lock().expect("ports lock").clear();
         let _ = filter::remove(&self.table);
         if let Ok(mut links) = Links::open() {
             let _ = links.delete(&self.bridge);
@@ -148,21 +150,7 @@ impl Drop for Network {
 impl Port {
     /// Leaves the namespace with nothing but its own loopback.
     pub fn go_offline(&mut self) -> io::Result<()> {
-        self.links.lock().expect("links lock").delete_address(self.index, self.address, PREFIX)?;
-        self.offline = true;
-        Ok(())
-    }
-
-    fn go_online(&mut self) -> io::Result<()> {
-        if !self.offline {
-            return Ok(());
-        }
-        let mut links = self.links.lock().expect("links lock");
-        links.add_address(self.index, self.address, PREFIX)?;
-        links.add_default_route(self.gateway)?;
-        drop(links);
-        self.offline = false;
-        Ok(())
+        self.links.lock().expect("links lock").delete_address(self.index, self.address, PREFIX)
     }
 }
 

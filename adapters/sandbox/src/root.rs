@@ -27,6 +27,9 @@ pub struct Plan {
     pub extra: Vec<PathBuf>,
 }
 
+/// The name of every sandbox: the same for all, so that it resolves in all.
+pub const HOSTNAME: &str = "sluice";
+
 /// Files of the host's `/etc` that programs look for and that say nothing about the host. Its time zone is not
 /// among them: in a sandbox it is UTC unless `TZ` says otherwise (spec: FUN-10).
 const ETC: &[&str] = &[
@@ -157,8 +160,8 @@ fn write_etc(root: &Path, name_server: Option<Ipv4Addr>) -> io::Result<()> {
         ),
     )?;
     fs::write(etc.join("group"), format!("root:x:0:\nqcloud:x:{id}:\nnogroup:x:65534:\n"))?;
-    fs::write(etc.join("hosts"), "127.0.0.1 localhost\n")?;
-    fs::write(etc.join("hostname"), "sluice\n")?;
+    fs::write(etc.join("hosts"), format!("127.0.0.1 localhost {HOSTNAME}\n"))?;
+    fs::write(etc.join("hostname"), format!("{HOSTNAME}\n"))?;
     let servers = name_server.map(|address| format!("nameserver {address}\noptions timeout:2 attempts:2\n"));
     fs::write(etc.join("resolv.conf"), servers.unwrap_or_default())
 }
@@ -178,7 +181,8 @@ fn make_devices(root: &Path) -> io::Result<()> {
     ] {
         symlink(target, dev.join(name))?;
     }
-    Ok(())
+    // Semaphores and shared memory of POSIX live here; they count as scratch space.
+    symlink("/tmp", dev.join("shm"))
 }
 
 fn link_interpreters(root: &Path, paths: &[(String, String)]) -> io::Result<()> {

@@ -34,6 +34,7 @@ pub struct Sandbox {
     first: OwnedFd,
     slot: Mutex<Option<Slot>>,
     killed: AtomicBool,
+    oom_seen: AtomicU64,
     maker: Arc<Maker>,
 }
 
@@ -41,7 +42,6 @@ impl Maker {
     /// Makes a sandbox with a process in it. The process reports on the connection when it is up.
     pub async fn make(
         self: &Arc<Self>,
-        hostname: String,
         process: Process,
         mounts: &[(String, OwnedFd)],
         prepare: impl FnOnce(&mut Slot) -> io::Result<()>,
@@ -52,7 +52,7 @@ impl Maker {
             return Err(error);
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let made = self.make_in(&slot, id, hostname, process, mounts).await;
+        let made = self.make_in(&slot, id, process, mounts).await;
         let (first, connection) = match made {
             Ok(made) => made,
             Err(error) => {
@@ -65,6 +65,7 @@ impl Maker {
             first,
             slot: Mutex::new(Some(slot)),
             killed: AtomicBool::new(false),
+            oom_seen: AtomicU64::new(0),
             maker: self.clone(),
         });
         Ok((sandbox, connection))
@@ -74,7 +75,6 @@ impl Maker {
         &self,
         slot: &Slot,
         id: u64,
-        hostname: String,
         process: Process,
         mounts: &[(String, OwnedFd)],
     ) -> io::Result<(OwnedFd, Connection)> {
@@ -87,7 +87,6 @@ impl Maker {
         let order = Order::Create {
             id,
             uid: slot.uid,
-            hostname,
             doors: doors.len(),
             mounts: mounts.iter().map(|(target, _)| target.clone()).collect(),
             process,
@@ -143,9 +142,16 @@ impl Sandbox {
         });
     }
 
+    /// Kills for want of memory up to now belong to calls that have ended.
+    pub fn note_oom_kills(&self) {
+        let kills = self.with_slot(|slot| slot.group.oom_kills()).unwrap_or(0);
+        self.oom_seen.store(kills, Ordering::Relaxed);
+    }
+
     /// Why the process went without an answer.
     pub fn cause_of_death(&self) -> Failure {
-        let oom = self.with_slot(|slot| slot.group.oom_kills()).unwrap_or(0) > 0;
+        let seen = self.oom_seen.load(Ordering::Relaxed);
+        let oom = self.with_slot(|slot| slot.group.oom_kills()).unwrap_or(0) > seen;
         if oom {
             return Failure::new(FailureKind::OutOfMemory, "the memory limit was exceeded");
         }

@@ -1,7 +1,7 @@
 //! What a sandbox needs that takes long to make, made ahead: a network namespace, a `/tmp`, control groups.
 //!
 //! A thread of its own keeps a reserve. A start takes a slot; when its sandbox is gone the slot comes apart: the
-//! network goes back for the next, the group is removed, the scratch filesystem is dropped with its content.
+//! network namespace, the group and the scratch filesystem go with all that is left in them.
 
 use crate::{
     cgroup::{Group, Hierarchy},
@@ -93,6 +93,9 @@ impl Slots {
     pub async fn take(&self) -> io::Result<Slot> {
         let receiver = {
             let mut shelf = self.shelf.lock().expect("slots lock");
+            if shelf.closed {
+                return Err(io::Error::other("the server is stopping"));
+            }
             if let Some(slot) = shelf.ready.pop_front() {
                 self.wanted.notify_one();
                 return Ok(slot);
@@ -133,17 +136,22 @@ impl Slots {
     }
 
     fn make(&self) -> io::Result<Slot> {
-        let port = self.network.take()?;
         let scratch = self.scratch.make()?;
         let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
         let group = self.hierarchy.create(&name, BLANK_MEMORY_MIB, MAX_TASKS)?;
-        Ok(Slot { uid: self.uids.take(), port, scratch, group })
+        match self.network.make() {
+            Ok(port) => Ok(Slot { uid: self.uids.take(), port, scratch, group }),
+            Err(error) => {
+                group.remove();
+                Err(error)
+            }
+        }
     }
 
     fn take_apart(&self, slot: Slot) {
         let Slot { uid, port, scratch, group } = slot;
         group.remove();
-        self.network.put(port);
+        self.network.release(port);
         drop(scratch);
         self.uids.free.lock().expect("uids lock").push(uid);
     }

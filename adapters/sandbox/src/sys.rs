@@ -217,19 +217,21 @@ pub fn set_dumpable(dumpable: bool) -> io::Result<()> {
 
 /// Becomes another user and group, with no others besides.
 pub fn become_user(uid: u32, gid: u32) -> io::Result<()> {
-    // SAFETY: an empty list needs no memory; the rest are integers. Raw system calls, because this process has one
-    // thread and the library's versions would look for others.
+    leave_groups()?;
+    become_mapped_user(uid, gid)
+}
+
+/// Leaves every supplementary group: children would take them into sandboxes.
+pub fn leave_groups() -> io::Result<()> {
+    // SAFETY: an empty list needs no memory.
     check(unsafe { libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<u32>()) })?;
-    // SAFETY: as above.
-    check(unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) })?;
-    // SAFETY: as above.
-    check(unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) })?;
     Ok(())
 }
 
 /// As [`become_user`] inside a user namespace, where groups may not be set.
 pub fn become_mapped_user(uid: u32, gid: u32) -> io::Result<()> {
-    // SAFETY: integers only.
+    // SAFETY: integers only. Raw system calls, because this process has one thread and the library's versions would
+    // look for others.
     check(unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) })?;
     // SAFETY: as above.
     check(unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) })?;
@@ -278,4 +280,20 @@ pub fn watch<T: std::os::fd::AsRawFd>(io: T, interest: tokio::io::Interest) -> i
     // value lives; the watcher owns the value.
     let watched = unsafe { tokio::io::unix::AsyncFd::register_with_interest(io, interest) };
     watched.map_err(|error| error.into_parts().1)
+}
+
+/// A pipe that has something to read whenever a child of this process has ended. For one caller per process.
+pub fn announce_deaths() -> io::Result<io::PipeReader> {
+    use std::sync::atomic::{AtomicI32, Ordering};
+    static TELL: AtomicI32 = AtomicI32::new(-1);
+    extern "C" fn tell(_: libc::c_int) {
+        // SAFETY: `write` may be called in a signal handler; a full pipe or a closed number does no harm.
+        unsafe { libc::write(TELL.load(Ordering::Relaxed), c"x".as_ptr().cast(), 1) };
+    }
+    let (read, write) = io::pipe()?;
+    rustix::io::ioctl_fionbio(&write, true)?;
+    TELL.store(std::os::fd::IntoRawFd::into_raw_fd(write), Ordering::Relaxed);
+    // SAFETY: the handler only writes to a descriptor that is never closed while this process lives.
+    unsafe { libc::signal(libc::SIGCHLD, tell as *const () as libc::sighandler_t) };
+    Ok(read)
 }

@@ -29,7 +29,7 @@ pub enum Order {
     /// Start a template process: fds: none.
     Template { name: String, program: String, arguments: Vec<String> },
     /// Make a sandbox and a process in it: fds: network namespace, `/tmp`, log, control, doors…, mounts….
-    Create { id: u64, uid: u32, hostname: String, doors: usize, mounts: Vec<String>, process: Process },
+    Create { id: u64, uid: u32, doors: usize, mounts: Vec<String>, process: Process },
     /// Attach mounts in a sandbox: fds: mounts….
     Mount { id: u64, mounts: Vec<String> },
     /// The sandbox is gone.

@@ -158,7 +158,7 @@ fn evict(state: &mut State, wanted_mb: u64, keep: PoolId) -> Vec<Command> {
         .map(|(id, found)| (found.idle_since, *id))
         .collect();
     idle.sort_unstable();
-    let mut commands = Vec::new();
+    let mut chosen = Vec::new();
     let mut freed = 0;
     for (_, instance) in idle {
         if freed >= wanted_mb {
@@ -166,10 +166,14 @@ fn evict(state: &mut State, wanted_mb: u64, keep: PoolId) -> Vec<Command> {
         }
         let pool = state.instances[&instance].pool;
         freed += state.pools.get(&pool).map_or(0, |pool| pool.spec.memory_mb);
-        remove_idle(state, instance);
-        commands.push(Command::Stop { instance, reason: StopReason::MemoryPressure });
+        chosen.push(instance);
     }
-    if freed >= wanted_mb { commands } else { Vec::new() }
+    if freed < wanted_mb {
+        return Vec::new();
+    }
+    let stop = |instance| Command::Stop { instance, reason: StopReason::MemoryPressure };
+    chosen.iter().for_each(|instance| remove_idle(state, *instance));
+    chosen.into_iter().map(stop).collect()
 }
 
 fn ready(state: &mut State, instance: InstanceId) -> Vec<Command> {

@@ -32,7 +32,7 @@ pub fn authenticate(engine: &Engine, parts: &Parts, body: &[u8]) -> Result<Scope
             return Err(Refusal::denied(format!("access key '{}' does not belong to account '{account}'", key.id)));
         }
     }
-    Ok(engine.scope_of(&key, place.map(|(_, region)| region)))
+    Ok(engine.scope_of(key, place.map(|(_, region)| region)))
 }
 
 /// Signature windows are of real time, whatever clock the platform decides by.

@@ -59,7 +59,7 @@ impl Scf {
         check_region(&incoming.region)?;
         let call = Call {
             engine: &self.engine,
-            scope: self.engine.scope_of(&access, Some(&incoming.region)),
+            scope: self.engine.scope_of(access, Some(&incoming.region)),
             request_id,
             params: &incoming.params,
             host: request::text(&parts.headers, "host").unwrap_or_default(),

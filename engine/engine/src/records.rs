@@ -1,7 +1,7 @@
 //! Recent invocations and counters.
 
 use crate::{Engine, RecordQuery};
-use sluice_domain::{FailureKind, Invocation, Scope};
+use sluice_domain::{FailureKind, Invocation, Outcome, Scope};
 use std::{
     collections::{HashMap, VecDeque},
     fmt::Write,
@@ -32,15 +32,24 @@ impl Records {
 
     pub fn push(&self, record: Arc<Invocation>) {
         let mut ring = self.ring.lock().expect("records lock");
-        ring.log_bytes += record.log.len();
+        ring.log_bytes += weight(&record);
         ring.by_request.insert(record.request_id.0.clone(), record.clone());
         ring.records.push_back(record);
         while ring.records.len() > self.kept || ring.log_bytes > self.log_bytes {
             let Some(oldest) = ring.records.pop_front() else { break };
-            ring.log_bytes -= oldest.log.len();
+            ring.log_bytes -= weight(&oldest);
             ring.by_request.remove(oldest.request_id.as_str());
         }
     }
+}
+
+/// Bytes that a record keeps alive, its small fields aside.
+fn weight(record: &Invocation) -> usize {
+    let result = match &record.outcome {
+        Outcome::Success(result) => result.len(),
+        Outcome::Failure(failure) => failure.message.len() + failure.stack.as_ref().map_or(0, String::len),
+    };
+    record.log.len() + result
 }
 
 /// Totals since the server started.

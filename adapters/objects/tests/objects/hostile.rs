@@ -72,8 +72,9 @@ async fn names_that_lead_elsewhere() {
     for (name, says) in cases {
         assert_refused(&[entry("fine", b"x"), entry(name, b"x")], says).await;
     }
-    // The root as a directory is nothing to refuse, and no entry.
-    assert_eq!(check_zip(&zip(&[directory("./")]), LIMITS).unwrap().entries, 0);
+    // The root as a directory is nothing to refuse, and no entry; a package of nothing else is empty.
+    assert_eq!(check_zip(&zip(&[directory("./"), entry("fine", b"x")]), LIMITS).unwrap().entries, 1);
+    assert_refused(&[directory("./")], "empty").await;
     assert_refused(&[entry(&"n".repeat(256), b"")], "256 bytes").await;
     assert_refused(&[entry(&"d/".repeat(200), b"")], "levels deep").await;
     assert_refused(&[entry(&"d/".repeat(5000), b"")], "10000 bytes").await;

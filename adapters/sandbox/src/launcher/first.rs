@@ -19,7 +19,6 @@ use std::{
 
 pub struct Plan<'a> {
     pub uid: u32,
-    pub hostname: &'a str,
     pub netns: &'a OwnedFd,
     pub scratch: &'a OwnedFd,
     pub doors: &'a [File],
@@ -70,7 +69,7 @@ fn prepare(plan: &Plan<'_>) -> io::Result<()> {
     crate::cgroup::join(plan.doors).map_err(step("joining cgroups"))?;
     rustix::thread::move_into_link_name_space(plan.netns.as_fd(), Some(rustix::thread::LinkNameSpaceType::Network))?;
     sys::unshare(libc::CLONE_NEWCGROUP).map_err(step("cgroup namespace"))?;
-    rustix::system::sethostname(plan.hostname.as_bytes())?;
+    rustix::system::sethostname(crate::root::HOSTNAME.as_bytes())?;
     let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     rustix::mount::mount("proc", "/proc", "proc", safe, None)
         .map_err(io::Error::from)

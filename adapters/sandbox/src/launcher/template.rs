@@ -19,6 +19,8 @@ use std::{
 pub struct Template {
     socket: OwnedFd,
     process: OwnedFd,
+    program: String,
+    arguments: Vec<String>,
 }
 
 /// Variables of the template, and so of every process it forks, before a function adds its own. Loaders read
@@ -47,9 +49,15 @@ impl Template {
                 for program in filters.programs() {
                     wire::send_bytes(&ours, &program, &[])?;
                 }
-                Ok(Self { socket: ours, process: pidfd })
+                let (program, arguments) = (program.to_owned(), arguments.to_vec());
+                Ok(Self { socket: ours, process: pidfd, program, arguments })
             }
         }
+    }
+
+    pub fn restart(&mut self, filters: &Filters) -> io::Result<()> {
+        *self = Self::start(&self.program, &self.arguments, filters)?;
+        Ok(())
     }
 
     pub fn process(&self) -> &OwnedFd {

@@ -183,6 +183,18 @@ fn too_little_memory_evicts_the_least_recently_used_or_refuses() {
 }
 
 #[test]
+fn an_eviction_that_would_not_free_enough_ends_nothing() {
+    let mut world = World::new(limits());
+    world.open(1, "default", 128);
+    world.open(2, "default", 1024);
+    let idle = world.run(1);
+    world.done(idle);
+    let event = Event::Arrived { request: RequestSeq(100), pool: PoolId(2), free_mib: 64 };
+    assert_eq!(refused(&world.feed(event)), Some(Throttle::HostMemory));
+    assert_eq!(world.run(1), idle);
+}
+
+#[test]
 fn cold_starts_say_why() {
     let mut world = World::new(limits());
     world.open(1, "default", 128);
