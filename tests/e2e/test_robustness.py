@@ -67,7 +67,7 @@ def test_what_was_acknowledged_survives_kill_9(fresh_server):
     server.kill()
     server.start()
     scf = Scf(server)
-    assert scf.names() == made
+    assert sorted(scf.names()) == made
     for name in made:
         scf.wait_active(name)
     assert scf.invoke(made[-1]).value == "hello"

@@ -65,6 +65,9 @@ pub(crate) fn unpack<T: Target>(zip: &[u8], limits: PackageLimits, target: &mut 
     for link in targets {
         target.link(&layout.path(link), layout.target(link))?;
     }
+    if layout.len() == 0 {
+        return Err(refused("the package is empty: it must hold the function's code"));
+    }
     Ok(Contents { unzipped: volume.used, entries: layout.len() as u64 })
 }
 
@@ -156,9 +159,6 @@ pub(crate) fn check_volume(bytes: u64, limit: u64) -> PortResult<()> {
 }
 
 pub(crate) fn check_entries(entries: u64, limit: u64) -> PortResult<()> {
-    if entries == 0 {
-        return Err(refused("the package is empty: it must hold the function's code".to_owned()));
-    }
     if entries <= limit {
         return Ok(());
     }

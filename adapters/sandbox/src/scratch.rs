@@ -17,7 +17,7 @@ use std::{
 };
 
 /// What code can use is 512 MB; the filesystem's own tables take the rest.
-const SIZE: u64 = (512 + 21) << 20;
+const SIZE: u64 = (512 + 19) << 20;
 
 /// Makes scratch filesystems from a template that is formatted once.
 pub struct ScratchMaker {

@@ -154,7 +154,7 @@ async fn come_from_every_common_writer() {
         let content = store.packages.read(&package, "目录/é.txt", 9999).await.unwrap();
         assert!(content == vec![b'x'; 5000]);
     }
-    assert_eq!(store.unpack(zip(&[])).await.unzipped, 0);
+    assert_eq!(store.unpack(zip(&[entry("empty", b"")])).await.unzipped, 0);
 }
 
 #[tokio::test]
