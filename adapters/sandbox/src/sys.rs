@@ -297,3 +297,22 @@ pub fn announce_deaths() -> io::Result<io::PipeReader> {
     unsafe { libc::signal(libc::SIGCHLD, tell as *const () as libc::sighandler_t) };
     Ok(read)
 }
+
+/// Holds SIGCHLD back from now on, so that none is lost between a look at the dead and [`await_death`].
+pub fn hold_deaths() -> libc::sigset_t {
+    // SAFETY: `set` is filled by the calls before it is used, and is this function's own.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGCHLD);
+        libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+        set
+    }
+}
+
+/// Sleeps until a child has ended since the last time.
+pub fn await_death(held: &libc::sigset_t) {
+    let mut signal = 0;
+    // SAFETY: both point to values of ours that outlive the call.
+    unsafe { libc::sigwait(held, &mut signal) };
+}

@@ -93,26 +93,11 @@ fn prepare(plan: &Plan<'_>) -> io::Result<()> {
     sys::die_with_parent()
 }
 
+/// Sleeps between deaths: a thousand parked sandboxes must not wake the host a thousand times a second.
 fn put_away_the_dead() -> ! {
+    let deaths = sys::hold_deaths();
     loop {
-        match wait(WaitOptions::empty()) {
-            Ok(_) => {}
-            // No children yet: processes of the sandbox are born elsewhere. Look again when one may have come to us.
-            Err(_) => pause(),
-        }
+        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+        sys::await_death(&deaths);
     }
-}
-
-/// Sleeps until a signal comes; SIGCHLD is one when it has a handler.
-fn pause() {
-    use std::sync::Once;
-    static HANDLER: Once = Once::new();
-    extern "C" fn nothing(_: libc::c_int) {}
-    HANDLER.call_once(|| {
-        // SAFETY: installs a handler that does nothing, so that SIGCHLD interrupts the sleep below.
-        unsafe { libc::signal(libc::SIGCHLD, nothing as *const () as libc::sighandler_t) };
-    });
-    // A child that came and went between the last look and this sleep is found at the next look.
-    let nap = rustix::thread::Timespec { tv_sec: 1, tv_nsec: 0 };
-    let _ = rustix::thread::nanosleep(&nap);
 }

@@ -24,7 +24,7 @@ const RECORDS: usize = 10_000;
 const RECORD_LOG_BYTES: usize = 64 << 20;
 
 /// Network namespaces, scratch filesystems and control groups kept ready for new sandboxes.
-const SANDBOX_RESERVE: usize = 48;
+const SANDBOX_RESERVE: usize = 112;
 /// Memory that is left to the host: no instance is started into it.
 const HEADROOM_MIB: u64 = 512;
 
