@@ -148,12 +148,8 @@ impl Engine {
         let mut next = (*current).clone();
         change(&mut next)?;
         next.key = current.key.clone();
-        let is_implicit = current.version == 0;
         next.version = current.version + 1;
         next.modified = self.now();
-        if is_implicit {
-            next.created = current.created;
-        }
         self.inner.deps.catalog.put_namespace(&next).await.map_err(port_error)?;
         let affects_instances = next.public_network != current.public_network || next.attributes != current.attributes;
         let namespace = self.remember_namespace(next);
