@@ -693,14 +693,23 @@ function warmLoader() {
   }
 }
 
-function main(fd) {
+/** What can be done before it is known whose process this is. */
+function prepare() {
   replaceOutput();
-  channel = new Channel(fd, onFrame);
   warm();
   process.on('uncaughtException', (error) => onUncaught('uncaughtException', error));
   process.on('unhandledRejection', (reason) => onUncaught('unhandledRejection', reason));
   process.on('beforeExit', onLoopEmpty);
+}
+
+function serve(fd) {
+  channel = new Channel(fd, onFrame);
   channel.send(BLANK, '');
 }
 
-if (require.main === module) main(3);
+if (require.main === module) {
+  prepare();
+  serve(3);
+} else {
+  module.exports = { prepare, serve, warm };
+}

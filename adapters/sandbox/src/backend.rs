@@ -30,7 +30,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -56,6 +56,8 @@ pub struct SandboxConfig {
 pub struct SandboxBackend {
     maker: Arc<Maker>,
     runtimes: Runtimes,
+    /// Interpreters that fork themselves into sandboxes; the others are executed anew for each.
+    templates: Mutex<BTreeSet<PathBuf>>,
     statuses: Vec<RuntimeStatus>,
     free_memory: FreeMemory,
     headroom_mib: u64,
@@ -107,26 +109,59 @@ impl SandboxBackend {
             }
         });
         let statuses = runtimes.statuses();
-        let backend =
-            Self { maker, runtimes, statuses, free_memory: FreeMemory::default(), headroom_mib: config.headroom_mib };
+        let backend = Arc::new(Self {
+            maker,
+            runtimes,
+            templates: Mutex::default(),
+            statuses,
+            free_memory: FreeMemory::default(),
+            headroom_mib: config.headroom_mib,
+        });
         backend.start_templates().await?;
-        Ok(Arc::new(backend))
+        Ok(backend)
     }
 
-    async fn start_templates(&self) -> io::Result<()> {
-        let mut started = BTreeSet::new();
+    async fn start_templates(self: &Arc<Self>) -> io::Result<()> {
+        let mut seen = BTreeSet::new();
         for known in sluice_domain::KNOWN_RUNTIMES {
             let Some((interpreter, _)) = self.runtimes.choose(known) else { continue };
-            if interpreter.family != Family::Python || !started.insert(interpreter.path.clone()) {
+            let Some(arguments) = template_arguments(interpreter).filter(|_| seen.insert(interpreter.path.clone()))
+            else {
                 continue;
-            }
+            };
             let program = interpreter.path.display().to_string();
-            let script = format!("{}/template.py", bootstrap::DIRECTORY);
-            let arguments = [&program, "-I", "-X", "utf8", "-B", &script].map(str::to_owned).to_vec();
             let order = Order::Template { name: program.clone(), program, arguments };
             self.maker.launcher.order(order, &[]).await.map_err(io::Error::other)?;
+            if interpreter.family == Family::Python {
+                self.templates.lock().expect("templates lock").insert(interpreter.path.clone());
+            } else {
+                tokio::spawn(self.clone().try_template(interpreter.clone()));
+            }
         }
         Ok(())
+    }
+
+    /// Not every build of Node.js can be forked: the first child shows it. Until then it is executed.
+    async fn try_template(self: Arc<Self>, interpreter: Interpreter) {
+        let tried = async {
+            let process = fork(&interpreter, true);
+            let (_sandbox, mut connection) =
+                self.maker.make(process, &[], |_| Ok(())).await.map_err(|error| error.to_string())?;
+            start::await_blank(&mut connection).await
+        };
+        match tried.await {
+            Ok(()) => {
+                self.templates.lock().expect("templates lock").insert(interpreter.path);
+            }
+            Err(error) => tracing::warn!(
+                %error, interpreter = %interpreter.path.display(),
+                "this interpreter cannot be forked: each instance takes as long as starting it anew"
+            ),
+        }
+    }
+
+    fn is_template(&self, interpreter: &Interpreter) -> bool {
+        self.templates.lock().expect("templates lock").contains(&interpreter.path)
     }
 
     fn interpreter(&self, dialect: Dialect, runtime: &str) -> Option<&Interpreter> {
@@ -142,9 +177,10 @@ impl SandboxBackend {
 
     /// A sandbox whose process has not reported yet.
     async fn blank_sandbox(&self, interpreter: &Interpreter) -> io::Result<(Arc<Sandbox>, Connection)> {
-        let process = match interpreter.family {
-            Family::Python => Process::Fork { template: interpreter.path.display().to_string(), blank: true },
-            _ => execute(interpreter, crate::launcher::template_environment()),
+        let process = if self.is_template(interpreter) {
+            fork(interpreter, true)
+        } else {
+            execute(interpreter, crate::launcher::template_environment())
         };
         self.maker.make(process, &[], |_| Ok(())).await
     }
@@ -166,15 +202,11 @@ impl SandboxBackend {
 
     async fn start_anew(&self, spec: &Assignment, interpreter: &Interpreter) -> Result<Made, io::Error> {
         let began = Instant::now();
-        let own_process = environment::needs_own_process(&spec.config);
-        let process = match interpreter.family {
-            Family::Python if !own_process => {
-                Process::Fork { template: interpreter.path.display().to_string(), blank: false }
-            }
-            _ => {
-                let variables = environment::variables(spec);
-                execute(interpreter, variables.into_iter().map(|(key, value)| format!("{key}={value}")).collect())
-            }
+        let process = if self.is_template(interpreter) && !environment::needs_own_process(&spec.config) {
+            fork(interpreter, false)
+        } else {
+            let variables = environment::variables(spec);
+            execute(interpreter, variables.into_iter().map(|(key, value)| format!("{key}={value}")).collect())
         };
         let mounts = [code_target(spec)?];
         let mount_time = began.elapsed();
@@ -224,6 +256,25 @@ fn code_target(spec: &Assignment) -> io::Result<(String, std::os::fd::OwnedFd)> 
 
 fn pool_of(interpreter: &Interpreter) -> String {
     format!("{}-{}", interpreter.family.as_str(), interpreter.version)
+}
+
+/// Forking the interpreter's template.
+fn fork(interpreter: &Interpreter, blank: bool) -> Process {
+    Process::Fork { template: interpreter.path.display().to_string(), blank }
+}
+
+/// How an interpreter is started as a template, if its family has one.
+fn template_arguments(interpreter: &Interpreter) -> Option<Vec<String>> {
+    let program = interpreter.path.display().to_string();
+    let script = |name: &str| format!("{}/{name}", bootstrap::DIRECTORY);
+    match interpreter.family {
+        Family::Python => {
+            Some([&program, "-I", "-X", "utf8", "-B", &script("template.py")].map(str::to_owned).to_vec())
+        }
+        // A forked child has no helper threads.
+        Family::Node => Some(vec![program, "--single-threaded".to_owned(), script("template.js")]),
+        _ => None,
+    }
 }
 
 /// Running the bootstrap as a process of its own.

@@ -1,10 +1,13 @@
 //! What runs inside a sandbox before user code does, embedded in the binary.
 
 /// Path below `/var/runtime/sluice`, content.
-pub const FILES: &[(&str, &str)] = &[
-    ("bootstrap.py", include_str!("../../../runtimes/python/bootstrap.py")),
-    ("template.py", include_str!("../../../runtimes/python/template.py")),
-    ("bootstrap.js", include_str!("../../../runtimes/node/bootstrap.js")),
+pub const FILES: &[(&str, &[u8])] = &[
+    ("bootstrap.py", include_bytes!("../../../runtimes/python/bootstrap.py")),
+    ("template.py", include_bytes!("../../../runtimes/python/template.py")),
+    ("bootstrap.js", include_bytes!("../../../runtimes/node/bootstrap.js")),
+    ("template.js", include_bytes!("../../../runtimes/node/template.js")),
+    // Built by build.rs from template/lib.rs.
+    ("template.so", include_bytes!(concat!(env!("OUT_DIR"), "/template.so"))),
 ];
 
 /// Where they lie in a sandbox.

@@ -1,19 +1,10 @@
-//! The last things before foreign code: limits, system call filter, file rules, no rights.
+//! Which system calls foreign code may make.
 
-use crate::sys;
-use landlock::{
-    ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
-};
-use rustix::process::{Resource, Rlimit};
+use crate::entry::{FILTERS, Program};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 use std::{collections::BTreeMap, io};
-
-/// The user and group that code sees itself as, whatever it is on the host.
-pub const INSIDE_ID: u32 = 10_000;
-/// spec: QUO-20
-const OPEN_FILES: u64 = 1024;
 
 /// Calls that no function needs and that have been ways out of sandboxes. They answer EPERM, as they would to
 /// any process without rights, so that code which merely probes goes on.
@@ -81,11 +72,8 @@ const NEW_NAMESPACES: u64 = (libc::CLONE_NEWUSER
     | libc::CLONE_NEWUTS
     | libc::CLONE_NEWCGROUP) as u64;
 
-/// The two filters, in the order in which they are installed.
-pub struct Filters {
-    denied: BpfProgram,
-    absent: BpfProgram,
-}
+/// The filters, in the order in which they are installed.
+pub struct Filters([BpfProgram; FILTERS]);
 
 impl Filters {
     pub fn build() -> io::Result<Self> {
@@ -105,12 +93,12 @@ impl Filters {
         rules.insert(libc::SYS_socket, families);
         // The flags of clone3 lie in memory, where a filter cannot look: libraries fall back to clone when it is absent.
         let absent = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
-        Ok(Self { denied: compile(rules, libc::EPERM)?, absent: compile(absent, libc::ENOSYS)? })
+        Ok(Self([compile(rules, libc::EPERM)?, compile(absent, libc::ENOSYS)?, no_second_interface()]))
     }
 
     /// The programs as the kernel takes them, for a template that installs them itself.
-    pub fn programs(&self) -> [Vec<u8>; 2] {
-        [&self.denied, &self.absent].map(|program| {
+    pub fn programs(&self) -> [Vec<u8>; FILTERS] {
+        self.0.each_ref().map(|program| {
             program
                 .iter()
                 .flat_map(|step| {
@@ -125,10 +113,25 @@ impl Filters {
         })
     }
 
-    fn install(&self) -> io::Result<()> {
-        seccompiler::apply_filter(&self.denied).map_err(io::Error::other)?;
-        seccompiler::apply_filter(&self.absent).map_err(io::Error::other)
+    /// The programs for a process of ours that is about to enter a sandbox; they point into `self`.
+    pub fn as_entry(&self) -> [Program; FILTERS] {
+        self.0.each_ref().map(|program| Program { length: program.len() as u16, steps: program.as_ptr().cast() })
     }
+}
+
+/// On x86-64 a kernel may offer every call a second time, under numbers with this bit, which the other filters do
+/// not know.
+const SECOND_INTERFACE: u32 = 0x4000_0000;
+
+fn no_second_interface() -> BpfProgram {
+    let step = |code: u32, jt, jf, k| seccompiler::sock_filter { code: code as u16, jt, jf, k };
+    // The number of the call is the first word of what a filter looks at.
+    vec![
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, SECOND_INTERFACE),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ]
 }
 
 fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> io::Result<BpfProgram> {
@@ -136,39 +139,4 @@ fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> io::Result<Bpf
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(errno as u32), target)
         .map_err(io::Error::other)?;
     filter.try_into().map_err(io::Error::other)
-}
-
-/// Gives up everything. The caller is in the sandbox's namespaces and about to run foreign code.
-pub fn give_up(filters: &Filters) -> io::Result<()> {
-    rustix::process::setrlimit(Resource::Nofile, limit(OPEN_FILES))?;
-    rustix::process::setrlimit(Resource::Core, limit(0))?;
-    sys::become_mapped_user(INSIDE_ID, INSIDE_ID)?;
-    sys::drop_capabilities()?;
-    sys::set_no_new_privileges()?;
-    restrict_files()?;
-    filters.install()
-}
-
-fn limit(value: u64) -> Rlimit {
-    Rlimit { current: Some(value), maximum: Some(value) }
-}
-
-/// Read and execute anywhere, write in `/tmp` only. Where the kernel has no landlock, mounts alone say so.
-fn restrict_files() -> io::Result<()> {
-    let abi = ABI::V5;
-    let read = AccessFs::from_read(abi);
-    let root = PathFd::new("/").map_err(io::Error::other)?;
-    let scratch = PathFd::new("/tmp").map_err(io::Error::other)?;
-    let devices = PathFd::new("/dev").map_err(io::Error::other)?;
-    let ruleset = Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(abi))
-        .and_then(|ruleset| ruleset.create())
-        .and_then(|ruleset| ruleset.add_rule(PathBeneath::new(root, read)))
-        .and_then(|ruleset| ruleset.add_rule(PathBeneath::new(scratch, AccessFs::from_all(abi))))
-        .and_then(|ruleset| {
-            ruleset.add_rule(PathBeneath::new(devices, read | AccessFs::WriteFile | AccessFs::IoctlDev))
-        });
-    ruleset.and_then(|ruleset| ruleset.restrict_self()).map_err(io::Error::other)?;
-    Ok(())
 }

@@ -10,6 +10,7 @@ mod template;
 
 use crate::{
     confine::Filters,
+    entry::{self, Entry},
     root,
     sys::{self, Fork},
     wire::{self, Answer, Order, PACKET_BYTES, Process, Request},
@@ -24,7 +25,7 @@ use std::{
     fs::File,
     io::{self, Read},
     net::Ipv4Addr,
-    os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     path::PathBuf,
 };
 use template::Template;
@@ -36,6 +37,8 @@ pub fn template_environment() -> Vec<String> {
 
 /// The socket to the server.
 pub const SOCKET_FD: i32 = 3;
+/// A sandboxed process's socket to the server.
+const CONTROL_FD: i32 = 3;
 
 /// What the launcher is told when it starts: its first packet. Not an argument, because sandboxes can read those
 /// of their first process.
@@ -236,24 +239,20 @@ impl Launcher {
     }
 
     fn become_program(&self, pidfd: &OwnedFd, program: &Program<'_>, streams: &Streams<'_>) -> io::Error {
-        let prepared = (|| {
-            crate::cgroup::join(streams.doors)?;
-            sys::enter(pidfd.as_fd(), sys::NAMESPACES)?;
-            sys::enter(pidfd.as_fd(), libc::CLONE_NEWUSER)?;
-            let null = std::mem::ManuallyDrop::new(File::open("/dev/null")?);
-            // Copies above the numbers that are placed, so that placing one does not close another.
-            let [null, log, control] = [null.as_fd(), streams.log.as_fd(), streams.control.as_fd()]
-                .map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 100));
-            let (null, log, control) = (null?, log?, control?);
-            for (fd, to) in [(&null, 0), (&log, 1), (&log, 2), (&control, 3)] {
-                sys::place_fd(fd.as_fd(), to)?;
-            }
-            // They are closed with everything else, not one by one.
-            std::mem::forget((null, log, control));
-            sys::close_from(4)?;
-            rustix::process::chdir("/")?;
-            crate::confine::give_up(&self.filters)
-        })();
+        let doors: Vec<RawFd> = streams.doors.iter().map(AsRawFd::as_raw_fd).collect();
+        let entry = Entry {
+            first: pidfd.as_raw_fd(),
+            log: streams.log.as_raw_fd(),
+            control: streams.control.as_raw_fd(),
+            doors: &doors,
+            programs: self.filters.as_entry(),
+        };
+        let prepared = entry::enter(&entry)
+            .map_err(|failed| {
+                io::Error::other(format!("{}: {}", failed.step, io::Error::from_raw_os_error(failed.errno)))
+            })
+            .and_then(|()| sys::close_from(4))
+            .and_then(|()| sys::keep_on_exec(CONTROL_FD));
         match prepared {
             Err(error) => error,
             Ok(()) => sys::execute(program.path, program.arguments, program.environment),

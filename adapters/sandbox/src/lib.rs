@@ -21,6 +21,7 @@ mod confine;
 mod connection;
 mod dns;
 mod doctor;
+mod entry;
 mod environment;
 mod filter;
 mod frame;

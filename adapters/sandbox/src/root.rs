@@ -152,7 +152,7 @@ fn write_etc(root: &Path, name_server: Option<Ipv4Addr>) -> io::Result<()> {
             show(&host, root)?;
         }
     }
-    let id = crate::confine::INSIDE_ID;
+    let id = crate::entry::INSIDE_ID;
     fs::write(
         etc.join("passwd"),
         format!(

@@ -124,10 +124,6 @@ pub fn attach_mount(mount: BorrowedFd<'_>, target: &str) -> io::Result<()> {
         .map_err(|error| io::Error::other(format!("{target}: {error}")))
 }
 
-/// Which namespaces to make or join.
-pub const NAMESPACES: i32 =
-    libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWNET | libc::CLONE_NEWCGROUP;
-
 /// What `clone3` gave the two sides.
 pub enum Fork {
     Child,
@@ -186,23 +182,6 @@ pub fn die_with_parent() -> io::Result<()> {
     Ok(rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?)
 }
 
-/// Takes every capability away, for good.
-pub fn drop_capabilities() -> io::Result<()> {
-    for capability in 0..=63 {
-        // SAFETY: integers only.
-        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } != 0 {
-            break;
-        }
-    }
-    // SAFETY: integers only.
-    unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
-    let header: [u32; 2] = [0x2008_0522, 0];
-    let none = [0u32; 6];
-    // SAFETY: version 3 of the interface takes a header of two and data of six 32-bit words.
-    check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) })?;
-    Ok(())
-}
-
 pub fn set_no_new_privileges() -> io::Result<()> {
     // SAFETY: integers only.
     check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.into())?;
@@ -242,6 +221,13 @@ pub fn become_mapped_user(uid: u32, gid: u32) -> io::Result<()> {
 pub fn place_fd(fd: BorrowedFd<'_>, to: RawFd) -> io::Result<()> {
     // SAFETY: both are numbers of descriptors; what was at `to` is closed, which the single-threaded child wants.
     check(unsafe { libc::dup2(fd.as_raw_fd(), to) }.into())?;
+    Ok(())
+}
+
+/// Has a descriptor survive exec.
+pub fn keep_on_exec(fd: RawFd) -> io::Result<()> {
+    // SAFETY: numbers only.
+    check(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) }.into())?;
     Ok(())
 }
 

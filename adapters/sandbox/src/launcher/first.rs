@@ -4,7 +4,7 @@
 //! kernel ends everything else in the sandbox at once.
 
 use crate::{
-    confine::INSIDE_ID,
+    entry::{self, INSIDE_ID},
     sys::{self, Fork},
 };
 use rustix::{
@@ -86,7 +86,7 @@ fn prepare(plan: &Plan<'_>) -> io::Result<()> {
     fs::write("/proc/self/setgroups", "deny").map_err(step("setgroups"))?;
     fs::write("/proc/self/gid_map", format!("{INSIDE_ID} {gid} 1")).map_err(step("gid map"))?;
     fs::write("/proc/self/uid_map", format!("{INSIDE_ID} {uid} 1")).map_err(step("uid map"))?;
-    sys::drop_capabilities().map_err(step("capabilities"))?;
+    entry::drop_capabilities().map_err(|failed| io::Error::other(failed.step))?;
     sys::set_no_new_privileges()?;
     sys::set_dumpable(false)?;
     // Last, because a change of user clears it. If the launcher went before, its socket tells the server.

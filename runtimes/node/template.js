@@ -1,0 +1,42 @@
+'use strict';
+/*
+ * The template of Node.js sandboxes: an interpreter with the bootstrap loaded and warm that forks itself on demand.
+ *
+ * The forking and all that puts a child into its sandbox is native code (`adapters/sandbox/template`): `serve`
+ * returns in each child. Nothing of a user's ever enters this process. It must run with `--single-threaded`: a
+ * forked child has no helper threads, so V8 may not count on any.
+ */
+
+const path = require('path');
+const v8 = require('v8');
+const bootstrap = require('./bootstrap.js');
+
+const ORDERS = 3;
+const PRELOADED = 'assert buffer child_process crypto dns events http https net os querystring stream tls url util zlib'.split(' ');
+const [END, , BLANK] = [0, 1, 2];
+
+const native = { exports: {} };
+process.dlopen(native, path.join(__dirname, 'template.so'));
+const { serve, exit, seed } = native.exports;
+
+// Functions require these, and children then share the pages.
+for (const name of PRELOADED) require(name);
+bootstrap.prepare();
+const role = serve(ORDERS);
+if (role === END) exit(0);
+
+// What a process learns when it starts and a child has to learn anew.
+const born = process.hrtime();
+process.reallyExit = exit;
+process.uptime = () => {
+  const [seconds, nanoseconds] = process.hrtime(born);
+  return seconds + nanoseconds / 1e9;
+};
+process.execArgv = [];
+process.argv[1] = path.join(__dirname, 'bootstrap.js');
+// `Math.random` takes its seed when it is first called. Threads that the function starts get one of their own.
+v8.setFlagsFromString(`--random-seed=${seed()}`);
+Math.random();
+v8.setFlagsFromString('--random-seed=0');
+if (role === BLANK) bootstrap.warm(); // pages that the first request would fault in are touched now
+bootstrap.serve(ORDERS);
