@@ -172,7 +172,12 @@ fn items(answer: &Value) -> impl Iterator<Item = &Value> {
     list.into_iter().flatten()
 }
 
+/// Whether all that is made ahead for a family's starts is there.
 fn blanks_ready(pools: &Value, family: &str) -> bool {
+    let sandboxes = &pools["sandboxes"];
+    if sandboxes["ready"].as_u64() < sandboxes["target"].as_u64() {
+        return false;
+    }
     let mut of_family =
         items(pools).filter(|pool| pool["pool"].as_str().is_some_and(|name| name.contains(family))).peekable();
     of_family.peek().is_some()

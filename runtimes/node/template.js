@@ -14,6 +14,7 @@ const bootstrap = require('./bootstrap.js');
 const ORDERS = 3;
 const PRELOADED = 'assert buffer child_process crypto dns events http https net os querystring stream tls url util zlib'.split(' ');
 const [END, , BLANK] = [0, 1, 2];
+const SETTLE_MS = 20;
 
 const native = { exports: {} };
 process.dlopen(native, path.join(__dirname, 'template.so'));
@@ -22,21 +23,36 @@ const { serve, exit, seed } = native.exports;
 // Functions require these, and children then share the pages.
 for (const name of PRELOADED) require(name);
 bootstrap.prepare();
-const role = serve(ORDERS);
-if (role === END) exit(0);
+// Whatever was made so far moves to where a child's first collections do not go, and the collector's own tasks run
+// to their end: a child would have to do all that in pages of its own.
+v8.setFlagsFromString('--expose-gc');
+const collect = require('vm').runInNewContext('gc');
+collect();
+collect();
+v8.setFlagsFromString('--no-expose-gc');
+setTimeout(become, SETTLE_MS);
 
-// What a process learns when it starts and a child has to learn anew.
-const born = process.hrtime();
-process.reallyExit = exit;
-process.uptime = () => {
-  const [seconds, nanoseconds] = process.hrtime(born);
-  return seconds + nanoseconds / 1e9;
-};
-process.execArgv = [];
-process.argv[1] = path.join(__dirname, 'bootstrap.js');
-// `Math.random` takes its seed when it is first called. Threads that the function starts get one of their own.
-v8.setFlagsFromString(`--random-seed=${seed()}`);
-Math.random();
-v8.setFlagsFromString('--random-seed=0');
-if (role === BLANK) bootstrap.warm(); // pages that the first request would fault in are touched now
-bootstrap.serve(ORDERS);
+/** Serves orders; goes on in each child, which is a process of a sandbox then. */
+function become() {
+  const role = serve(ORDERS);
+  if (role === END) exit(0);
+  forgetTemplate();
+  if (role === BLANK) bootstrap.warm(); // pages that the first request would fault in are touched now
+  bootstrap.serve(ORDERS);
+}
+
+/** What a process learns when it starts and a child has to learn anew. */
+function forgetTemplate() {
+  const born = process.hrtime();
+  process.uptime = () => {
+    const [seconds, nanoseconds] = process.hrtime(born);
+    return seconds + nanoseconds / 1e9;
+  };
+  process.reallyExit = exit;
+  process.execArgv = [];
+  process.argv[1] = path.join(__dirname, 'bootstrap.js');
+  // `Math.random` takes its seed when it is first called. Threads that the function starts get one of their own.
+  v8.setFlagsFromString(`--random-seed=${seed()}`);
+  Math.random();
+  v8.setFlagsFromString('--random-seed=0');
+}

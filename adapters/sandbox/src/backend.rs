@@ -20,11 +20,12 @@ use crate::{
     scratch::ScratchMaker,
     slots::{Slots, code_mount},
     start,
+    stock::Stock,
     wire::{Order, Process},
 };
 use async_trait::async_trait;
 use sluice_domain::{Dialect, Family, KnownRuntime, RuntimeStatus};
-use sluice_ports::{Assignment, Backend, Blank, CompiledFile, PortError, PortResult, StartError, Started};
+use sluice_ports::{Ahead, Assignment, Backend, Blank, CompiledFile, PortError, PortResult, StartError, Started};
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -47,14 +48,18 @@ pub struct SandboxConfig {
     pub bundles: Option<PathBuf>,
     /// Upstream name servers are read from here.
     pub resolv_conf: PathBuf,
-    /// Host things kept ready for new sandboxes.
+    /// Sandboxes kept ready for code.
     pub reserve: usize,
     /// Memory that is left to the host, in MiB.
     pub headroom_mib: u64,
 }
 
+/// Host things made ahead for the next sandboxes: a few, since sandboxes themselves are.
+const SLOTS_AHEAD: usize = 8;
+
 pub struct SandboxBackend {
     maker: Arc<Maker>,
+    stock: Arc<Stock>,
     runtimes: Runtimes,
     /// Interpreters that fork themselves into sandboxes; the others are executed anew for each.
     templates: Mutex<BTreeSet<PathBuf>>,
@@ -71,9 +76,6 @@ struct SandboxedBlank {
 }
 
 impl Blank for SandboxedBlank {
-    fn runtime(&self) -> &str {
-        &self.pool
-    }
     fn as_any(self: Box<Self>) -> Box<dyn std::any::Any + Send> {
         self
     }
@@ -100,7 +102,7 @@ impl SandboxBackend {
         };
         dns::serve(network.gateway(), config.resolv_conf.clone()).await.map_err(context("name server"))?;
         let launcher = Launcher::start(&settings).map_err(context("sandbox launcher"))?;
-        let slots = Slots::start(&config.tag, hierarchy, network, scratch, config.reserve);
+        let slots = Slots::start(&config.tag, hierarchy, network, scratch, SLOTS_AHEAD);
         let maker = Arc::new(Maker { launcher, slots, next: AtomicU64::new(1) });
         let receiver = Arc::downgrade(&maker);
         tokio::spawn(async move {
@@ -108,9 +110,11 @@ impl SandboxBackend {
                 maker.launcher.receive_answers().await;
             }
         });
+        let stock = Stock::start(maker.clone(), config.reserve);
         let statuses = runtimes.statuses();
         let backend = Arc::new(Self {
             maker,
+            stock,
             runtimes,
             templates: Mutex::default(),
             statuses,
@@ -145,8 +149,8 @@ impl SandboxBackend {
     async fn try_template(self: Arc<Self>, interpreter: Interpreter) {
         let tried = async {
             let process = fork(&interpreter, true);
-            let (_sandbox, mut connection) =
-                self.maker.make(process, &[], |_| Ok(())).await.map_err(|error| error.to_string())?;
+            let sandbox = self.stock.take().await.map_err(|error| error.to_string())?;
+            let mut connection = sandbox.run(process, &[]).await.map_err(|error| error.to_string())?;
             start::await_blank(&mut connection).await
         };
         match tried.await {
@@ -182,19 +186,15 @@ impl SandboxBackend {
         } else {
             execute(interpreter, crate::launcher::template_environment())
         };
-        self.maker.make(process, &[], |_| Ok(())).await
+        let sandbox = self.stock.take().await?;
+        let connection = sandbox.run(process, &[]).await?;
+        Ok((sandbox, connection))
     }
 
     async fn start_from_blank(&self, spec: &Assignment, blank: SandboxedBlank) -> Result<Made, io::Error> {
         let began = Instant::now();
         let SandboxedBlank { sandbox, connection, .. } = blank;
-        let offline = !spec.config.public_network;
-        let memory = u64::from(spec.config.memory_mib);
-        let prepared = sandbox.with_slot(|slot| {
-            slot.group.set_size(memory)?;
-            if offline { slot.port.go_offline() } else { Ok(()) }
-        });
-        prepared.unwrap_or_else(|| Err(io::Error::other("the blank is gone")))?;
+        fit(&sandbox, spec)?;
         let taken = began.elapsed();
         sandbox.mount(&[code_target(spec)?]).await?;
         Ok(Made { sandbox, connection, sandbox_time: taken, mount_time: began.elapsed() - taken, from_blank: true })
@@ -210,15 +210,9 @@ impl SandboxBackend {
         };
         let mounts = [code_target(spec)?];
         let mount_time = began.elapsed();
-        let offline = !spec.config.public_network;
-        let memory = u64::from(spec.config.memory_mib);
-        let (sandbox, connection) = self
-            .maker
-            .make(process, &mounts, |slot| {
-                slot.group.set_size(memory)?;
-                if offline { slot.port.go_offline() } else { Ok(()) }
-            })
-            .await?;
+        let sandbox = self.stock.take().await?;
+        fit(&sandbox, spec)?;
+        let connection = sandbox.run(process, &mounts).await?;
         Ok(Made { sandbox, connection, sandbox_time: began.elapsed() - mount_time, mount_time, from_blank: false })
     }
 
@@ -247,6 +241,15 @@ struct Made {
     sandbox_time: Duration,
     mount_time: Duration,
     from_blank: bool,
+}
+
+/// Gives a sandbox the limits of the function that it will run.
+fn fit(sandbox: &Sandbox, spec: &Assignment) -> io::Result<()> {
+    let fitted = sandbox.with_slot(|slot| {
+        slot.group.set_size(u64::from(spec.config.memory_mib))?;
+        if spec.config.public_network { Ok(()) } else { slot.port.go_offline() }
+    });
+    fitted.unwrap_or_else(|| Err(io::Error::other("the sandbox is gone")))
 }
 
 fn code_target(spec: &Assignment) -> io::Result<(String, std::os::fd::OwnedFd)> {
@@ -303,6 +306,10 @@ impl Backend for SandboxBackend {
         self.interpreter(dialect, runtime).map(pool_of)
     }
 
+    fn sandboxes_ahead(&self) -> Ahead {
+        self.stock.ahead()
+    }
+
     async fn make_blank(&self, pool: &str) -> PortResult<Box<dyn Blank>> {
         let interpreter = self.by_pool(pool).ok_or_else(|| PortError::NotFound(format!("pool {pool}")))?;
         let failed = |error: String| PortError::Failed(error);
@@ -357,6 +364,7 @@ impl Backend for SandboxBackend {
     }
 
     async fn shutdown(&self) {
+        self.stock.close();
         self.maker.slots.close();
         let maker = self.maker.clone();
         // Waits for the kernel to put the last processes away.

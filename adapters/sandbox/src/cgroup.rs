@@ -5,8 +5,7 @@
 //! freezing uses the v2 tree if there is one, because frozen v2 processes can still be killed.
 
 use std::{
-    fs,
-    io::{self, Write},
+    fs, io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::OnceLock,
@@ -292,11 +291,6 @@ fn kill_all(directory: &Path) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
     }
-}
-
-/// Writes "0" to each door: the calling process joins the group.
-pub fn join(doors: &[fs::File]) -> io::Result<()> {
-    doors.iter().try_for_each(|mut door| door.write_all(b"0"))
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub struct Failed {
     pub errno: i32,
 }
 
-type Outcome = Result<(), Failed>;
+pub type Outcome = Result<(), Failed>;
 
 unsafe extern "C" {
     fn syscall(number: c_long, ...) -> c_long;
@@ -102,14 +102,18 @@ macro_rules! call {
 
 /// Joins the sandbox and gives up every right. Descriptors other than 0 to 3 are the caller's to close.
 pub fn enter(entry: &Entry<'_>) -> Outcome {
-    for door in entry.doors {
-        call!("joining cgroups", number::WRITE, *door, c"0".as_ptr(), 1usize)?;
-    }
+    join(entry.doors)?;
     call!("joining namespaces", number::SETNS, entry.first, NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWNET)?;
     call!("joining the user namespace", number::SETNS, entry.first, NEWUSER)?;
     call!("changing directory", number::CHDIR, c"/".as_ptr())?;
     place_streams(entry.log, entry.control)?;
     give_up(&entry.programs)
+}
+
+/// Has the calling process join the control groups.
+pub fn join(doors: &[c_int]) -> Outcome {
+    let write = |door: &c_int| call!("joining cgroups", number::WRITE, *door, c"0".as_ptr(), 1usize).map(|_| ());
+    doors.iter().try_for_each(write)
 }
 
 /// Opens a path with the given flags and closes it again when dropped.

@@ -165,33 +165,28 @@ impl Launcher {
                 self.templates.insert(name, template);
                 Ok(None)
             }
-            Order::Create { id, uid, doors, mounts, process } => {
-                if fds.len() != 4 + doors + mounts.len() {
-                    return Err(io::Error::other("a sandbox order with the wrong number of descriptors"));
-                }
-                let mount_fds = fds.split_off(4 + doors);
-                let doors: Vec<File> = fds.drain(4..).map(File::from).collect();
-                let plan = first::Plan {
-                    uid,
-                    netns: &fds[0],
-                    scratch: &fds[1],
-                    doors: &doors,
-                    mounts: &mounts,
-                    mount_fds: &mount_fds,
-                };
-                let pidfd = first::create(&plan)?;
-                let streams = Streams { log: &fds[2], control: &fds[3], doors: &doors };
-                if let Err(error) = self.start(&pidfd, process, &streams) {
-                    let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);
-                    while !self.wait_for(&pidfd) {}
-                    return Err(error);
-                }
+            Order::Create { id, uid } => {
+                let [netns, scratch, doors @ ..] = &fds[..] else { return Err(wrong_descriptors()) };
+                let pidfd = first::create(&first::Plan { uid, netns, scratch, doors })?;
                 let copy = pidfd.try_clone()?;
                 self.sandboxes.insert(id, pidfd);
                 Ok(Some(copy))
             }
+            Order::Run { id, doors, mounts, process } => {
+                if fds.len() != 2 + doors + mounts.len() {
+                    return Err(wrong_descriptors());
+                }
+                let mount_fds = fds.split_off(2 + doors);
+                let streams = Streams { log: &fds[0], control: &fds[1], doors: &fds[2..] };
+                let pidfd = self.sandboxes.get(&id).ok_or_else(no_such_sandbox)?.try_clone()?;
+                if !mounts.is_empty() {
+                    self.attach(&pidfd, &mounts, &mount_fds)?;
+                }
+                self.start(&pidfd, process, &streams)?;
+                Ok(None)
+            }
             Order::Mount { id, mounts } => {
-                let pidfd = self.sandboxes.get(&id).ok_or_else(|| io::Error::other("no such sandbox"))?;
+                let pidfd = self.sandboxes.get(&id).ok_or_else(no_such_sandbox)?;
                 self.attach(pidfd, &mounts, &fds)?;
                 Ok(None)
             }
@@ -269,11 +264,19 @@ impl Launcher {
     }
 }
 
+fn wrong_descriptors() -> io::Error {
+    io::Error::other("an order with the wrong number of descriptors")
+}
+
+fn no_such_sandbox() -> io::Error {
+    io::Error::other("no such sandbox")
+}
+
 /// Descriptors of a sandbox's process.
 pub struct Streams<'a> {
     pub log: &'a OwnedFd,
     pub control: &'a OwnedFd,
-    pub doors: &'a [File],
+    pub doors: &'a [OwnedFd],
 }
 
 struct Program<'a> {

@@ -38,6 +38,7 @@ mod sandbox;
 mod scratch;
 mod slots;
 mod start;
+mod stock;
 mod sys;
 mod wire;
 

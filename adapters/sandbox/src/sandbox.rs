@@ -39,64 +39,51 @@ pub struct Sandbox {
 }
 
 impl Maker {
-    /// Makes a sandbox with a process in it. The process reports on the connection when it is up.
-    pub async fn make(
-        self: &Arc<Self>,
-        process: Process,
-        mounts: &[(String, OwnedFd)],
-        prepare: impl FnOnce(&mut Slot) -> io::Result<()>,
-    ) -> io::Result<(Arc<Sandbox>, Connection)> {
-        let mut slot = self.slots.take().await?;
-        if let Err(error) = prepare(&mut slot) {
-            self.slots.put(slot);
-            return Err(error);
-        }
+    /// Makes a sandbox in which nothing runs yet.
+    pub async fn make(self: &Arc<Self>) -> io::Result<Arc<Sandbox>> {
+        let slot = self.slots.take().await?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let made = self.make_in(&slot, id, process, mounts).await;
-        let (first, connection) = match made {
-            Ok(made) => made,
+        let first = match self.create(&slot, id).await {
+            Ok(first) => first,
             Err(error) => {
                 self.slots.put(slot);
                 return Err(error);
             }
         };
-        let sandbox = Arc::new(Sandbox {
+        Ok(Arc::new(Sandbox {
             id,
             first,
             slot: Mutex::new(Some(slot)),
             killed: AtomicBool::new(false),
             oom_seen: AtomicU64::new(0),
             maker: self.clone(),
-        });
-        Ok((sandbox, connection))
+        }))
     }
 
-    async fn make_in(
-        &self,
-        slot: &Slot,
-        id: u64,
-        process: Process,
-        mounts: &[(String, OwnedFd)],
-    ) -> io::Result<(OwnedFd, Connection)> {
+    async fn create(&self, slot: &Slot, id: u64) -> io::Result<OwnedFd> {
         let doors = slot.group.doors()?;
-        let (connection, FarEnds { control, log }) = Connection::open()?;
         let mut fds: Vec<BorrowedFd<'_>> = slot.fds().to_vec();
-        fds.extend([log.as_fd(), control.as_fd()]);
         fds.extend(doors.iter().map(AsFd::as_fd));
-        fds.extend(mounts.iter().map(|(_, mount)| mount.as_fd()));
-        let order = Order::Create {
-            id,
-            uid: slot.uid,
-            doors: doors.len(),
-            mounts: mounts.iter().map(|(target, _)| target.clone()).collect(),
-            process,
-        };
+        let order = Order::Create { id, uid: slot.uid };
         let first = self.launcher.order(order, &fds).await.map_err(io::Error::other)?;
-        Ok((first.ok_or_else(|| io::Error::other("a sandbox came without its process"))?, connection))
+        first.ok_or_else(|| io::Error::other("a sandbox came without its process"))
     }
 }
 
 impl Sandbox {
+    /// Attaches mounts and starts a process, which reports on the connection when it is up.
+    pub async fn run(&self, process: Process, mounts: &[(String, OwnedFd)]) -> io::Result<Connection> {
+        let doors = self.with_slot(|slot| slot.group.doors()).unwrap_or_else(|| Ok(Vec::new()))?;
+        let (connection, FarEnds { control, log }) = Connection::open()?;
+        let mut fds = vec![log.as_fd(), control.as_fd()];
+        fds.extend(doors.iter().map(AsFd::as_fd));
+        fds.extend(mounts.iter().map(|(_, mount)| mount.as_fd()));
+        let mounts = mounts.iter().map(|(target, _)| target.clone()).collect();
+        let order = Order::Run { id: self.id, doors: doors.len(), mounts, process };
+        self.maker.launcher.order(order, &fds).await.map_err(io::Error::other)?;
+        Ok(connection)
+    }
+
     /// Attaches mounts after it was made.
     pub async fn mount(&self, mounts: &[(String, OwnedFd)]) -> io::Result<()> {
         let order = Order::Mount { id: self.id, mounts: mounts.iter().map(|(target, _)| target.clone()).collect() };

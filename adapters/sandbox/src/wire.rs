@@ -28,8 +28,10 @@ pub struct Request {
 pub enum Order {
     /// Start a template process: fds: none.
     Template { name: String, program: String, arguments: Vec<String> },
-    /// Make a sandbox and a process in it: fds: network namespace, `/tmp`, log, control, doors…, mounts….
-    Create { id: u64, uid: u32, doors: usize, mounts: Vec<String>, process: Process },
+    /// Make a sandbox with nothing in it but its first process: fds: network namespace, `/tmp`, doors….
+    Create { id: u64, uid: u32 },
+    /// Attach mounts and start a process: fds: log, control, as many doors as said, mounts….
+    Run { id: u64, doors: usize, mounts: Vec<String>, process: Process },
     /// Attach mounts in a sandbox: fds: mounts….
     Mount { id: u64, mounts: Vec<String> },
     /// The sandbox is gone.

@@ -66,7 +66,7 @@ fn scale_out(lab: &Lab, language: Language) -> Result<ScaleOut> {
 pub fn hold(language: Language) -> Duration {
     match language {
         Language::Python => Duration::from_secs(2),
-        Language::Node => Duration::from_secs(20),
+        Language::Node => Duration::from_secs(6),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{Engine, catalog::Inner};
 use arc_swap::ArcSwap;
 use sluice_decide::{BlankPolicy, BlankState, Command, Event, InstanceState, Millis, PoolId, State, step};
 use sluice_domain::{Dialect, Function, InstanceId, QuotaProfile, Scope};
-use sluice_ports::{Blank, Instance, InstanceSpec};
+use sluice_ports::{Ahead, Blank, Instance, InstanceSpec};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -79,7 +79,7 @@ pub struct BlankView {
 
 /// About what a blank of a runtime holds, until a backend can tell.
 fn footprint_mib(pool: &str) -> u64 {
-    if pool.starts_with("node") { 45 } else { 4 }
+    if pool.starts_with("node") { 12 } else { 4 }
 }
 
 /// Free memory below which no blanks are made.
@@ -196,6 +196,11 @@ impl Engine {
                 BlankView { pool, ready, target }
             })
             .collect()
+    }
+
+    /// Sandboxes that are kept ready for any runtime.
+    pub fn sandboxes_ahead(&self) -> Ahead {
+        self.inner.deps.backend.sandboxes_ahead()
     }
 
     /// The loops that run until the engine is dropped.

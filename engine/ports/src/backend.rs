@@ -36,8 +36,6 @@ pub type Assignment = InstanceSpec;
 
 /// A sandbox with an interpreter and no user code, used once.
 pub trait Blank: Send + Sync {
-    /// The family of runtimes it can serve: the key of its pool.
-    fn runtime(&self) -> &str;
     fn as_any(self: Box<Self>) -> Box<dyn std::any::Any + Send>;
 }
 
@@ -112,6 +110,10 @@ pub trait Backend: Send + Sync {
     fn runtimes(&self) -> Vec<RuntimeStatus>;
     /// Which pool of blanks serves a runtime id; none when it cannot be run here.
     fn blank_pool(&self, dialect: Dialect, runtime: &str) -> Option<String>;
+    /// Sandboxes without a process that are kept ready for whatever comes.
+    fn sandboxes_ahead(&self) -> Ahead {
+        Ahead::default()
+    }
     /// Makes a blank for a pool.
     async fn make_blank(&self, pool: &str) -> PortResult<Box<dyn Blank>>;
     /// Brings an instance up, from `blank` if one is given and fits, and runs the user's top-level code and
@@ -129,6 +131,13 @@ pub trait Backend: Send + Sync {
     fn free_memory_mib(&self) -> u64;
     /// Ends everything.
     async fn shutdown(&self);
+}
+
+/// Things made ahead: how many there are and how many there should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Ahead {
+    pub ready: u64,
+    pub target: u64,
 }
 
 /// A file made from a package's source, relative to the package's root.

@@ -12,7 +12,9 @@ mod packages;
 pub mod conformance;
 pub mod fake;
 
-pub use backend::{Assignment, Backend, Blank, Call, CompiledFile, Instance, InstanceSpec, Reply, StartError, Started};
+pub use backend::{
+    Ahead, Assignment, Backend, Blank, Call, CompiledFile, Instance, InstanceSpec, Reply, StartError, Started,
+};
 pub use blobs::Blobs;
 pub use catalog::{Catalog, Snapshot, StoredQuota};
 pub use clock::Clock;

@@ -12,18 +12,16 @@ use rustix::{
     process::{WaitOptions, wait},
 };
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Read, Write},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd, RawFd},
 };
 
 pub struct Plan<'a> {
     pub uid: u32,
     pub netns: &'a OwnedFd,
     pub scratch: &'a OwnedFd,
-    pub doors: &'a [File],
-    pub mounts: &'a [String],
-    pub mount_fds: &'a [OwnedFd],
+    pub doors: &'a [OwnedFd],
 }
 
 /// Makes a sandbox and returns its first process once it is complete.
@@ -66,7 +64,8 @@ fn live(plan: &Plan<'_>, mut tell: io::PipeWriter) -> ! {
 
 fn prepare(plan: &Plan<'_>) -> io::Result<()> {
     let step = |what: &'static str| move |error: io::Error| io::Error::other(format!("{what}: {error}"));
-    crate::cgroup::join(plan.doors).map_err(step("joining cgroups"))?;
+    let doors: Vec<RawFd> = plan.doors.iter().map(AsRawFd::as_raw_fd).collect();
+    entry::join(&doors).map_err(|failed| io::Error::other(failed.step))?;
     rustix::thread::move_into_link_name_space(plan.netns.as_fd(), Some(rustix::thread::LinkNameSpaceType::Network))?;
     sys::unshare(libc::CLONE_NEWCGROUP).map_err(step("cgroup namespace"))?;
     rustix::system::sethostname(crate::root::HOSTNAME.as_bytes())?;
@@ -75,9 +74,6 @@ fn prepare(plan: &Plan<'_>) -> io::Result<()> {
         .map_err(io::Error::from)
         .map_err(step("mounting /proc"))?;
     sys::attach_mount(plan.scratch.as_fd(), "/tmp")?;
-    for (target, mount) in plan.mounts.iter().zip(plan.mount_fds) {
-        sys::attach_mount(mount.as_fd(), target)?;
-    }
     let (uid, gid) = (plan.uid, plan.uid);
     sys::become_user(uid, gid).map_err(step("changing user"))?;
     // Its own files in /proc must be its own for the maps to be written.

@@ -11,9 +11,10 @@ pub async fn instances(State(admin): State<Admin>) -> Reply {
     reply::json(&json!({ "instances": admin.engine.instances() }))
 }
 
-/// Blank sandboxes, by the runtime they wait for: how many are wanted and how many are ready.
+/// What is kept ready for cold starts, how many are wanted and how many there are: blanks by the runtime that they
+/// wait in, and sandboxes in which nothing runs yet.
 pub async fn pools(State(admin): State<Admin>) -> Reply {
-    reply::json(&json!({ "pools": admin.engine.blanks() }))
+    reply::json(&json!({ "pools": admin.engine.blanks(), "sandboxes": admin.engine.sandboxes_ahead() }))
 }
 
 pub async fn runtimes(State(admin): State<Admin>) -> Reply {

@@ -98,12 +98,9 @@ async fn yield_once() {
     .await
 }
 
-struct FakeBlank(String);
+struct FakeBlank;
 
 impl Blank for FakeBlank {
-    fn runtime(&self) -> &str {
-        &self.0
-    }
     fn as_any(self: Box<Self>) -> Box<dyn std::any::Any + Send> {
         self
     }
@@ -130,8 +127,8 @@ impl Backend for FakeBackend {
         let known = KnownRuntime::find(dialect, runtime)?;
         matches!(known.family, Family::Python | Family::Node).then(|| known.family.as_str().to_owned())
     }
-    async fn make_blank(&self, pool: &str) -> PortResult<Box<dyn Blank>> {
-        Ok(Box::new(FakeBlank(pool.to_owned())))
+    async fn make_blank(&self, _pool: &str) -> PortResult<Box<dyn Blank>> {
+        Ok(Box::new(FakeBlank))
     }
     async fn start(&self, assignment: Assignment, blank: Option<Box<dyn Blank>>) -> Result<Started, StartError> {
         self.starts.fetch_add(1, Ordering::SeqCst);
