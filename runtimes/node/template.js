@@ -14,7 +14,11 @@ const bootstrap = require('./bootstrap.js');
 const ORDERS = 3;
 const PRELOADED = 'assert buffer child_process crypto dns events http https net os querystring stream tls url util zlib'.split(' ');
 const [END, , BLANK] = [0, 1, 2];
+const ROUNDS = 20;
 const SETTLE_MS = 20;
+
+// Compilers that would set in while a child starts, on its only thread, wait until it is ready.
+const setCompilers = (on) => ['opt', 'sparkplug'].forEach((name) => v8.setFlagsFromString(`--${on ? '' : 'no-'}${name}`));
 
 const native = { exports: {} };
 process.dlopen(native, path.join(__dirname, 'template.so'));
@@ -22,13 +26,15 @@ const { serve, exit, seed } = native.exports;
 
 // Functions require these, and children then share the pages.
 for (const name of PRELOADED) require(name);
-bootstrap.prepare();
+bootstrap.prepare(ROUNDS);
+setCompilers(false);
 // Whatever was made so far moves to where a child's first collections do not go, and the collector's own tasks run
 // to their end: a child would have to do all that in pages of its own.
 v8.setFlagsFromString('--expose-gc');
 const collect = require('vm').runInNewContext('gc');
 collect();
 collect();
+v8.getHeapCodeStatistics(); // looks at all of the heap, for which V8 has to finish sweeping it
 v8.setFlagsFromString('--no-expose-gc');
 setTimeout(become, SETTLE_MS);
 
@@ -38,7 +44,7 @@ function become() {
   if (role === END) exit(0);
   forgetTemplate();
   if (role === BLANK) bootstrap.warm(); // pages that the first request would fault in are touched now
-  bootstrap.serve(ORDERS);
+  bootstrap.serve(ORDERS, () => setCompilers(true));
 }
 
 /** What a process learns when it starts and a child has to learn anew. */

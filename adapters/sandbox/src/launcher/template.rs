@@ -87,6 +87,11 @@ fn become_template(socket: OwnedFd, program: &str, arguments: &[String]) -> io::
     })();
     match prepared {
         Err(error) => error,
-        Ok(()) => sys::execute(program, arguments, &super::template_environment()),
+        Ok(()) => {
+            // Symbols are looked up once, here, rather than by every child.
+            let mut environment = super::template_environment();
+            environment.push("LD_BIND_NOW=1".to_owned());
+            sys::execute(program, arguments, &environment)
+        }
     }
 }
