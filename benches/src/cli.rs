@@ -47,9 +47,6 @@ enum Command {
     /// The reference's HTTP front (started by the bench itself)
     #[command(hide = true)]
     Front(front::FrontArgs),
-    /// A worker that answers every frame with the same bytes (started by the bench itself)
-    #[command(hide = true)]
-    Echo(front::EchoArgs),
 }
 
 const COLD: &[(&str, measure::Part)] = &[("cold", measure::cold::run), ("sustained", measure::sustained::run)];
@@ -62,7 +59,6 @@ pub fn run() -> Result<bool> {
     let cli = Cli::parse();
     let (result, parts): (_, &[(&str, measure::Part)]) = match cli.command {
         Command::Front(args) => return front::run(&args).map(|()| true),
-        Command::Echo(args) => return front::echo(&args).map(|()| true),
         Command::Cold => ("bench-cold.json", COLD),
         Command::Scale => ("bench-scale.json", SCALE),
         Command::Warm => ("bench-warm.json", WARM),

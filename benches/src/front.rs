@@ -10,12 +10,7 @@ use http::{Request, Response, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use std::{
-    cell::RefCell,
-    io::{ErrorKind, Read, Write},
-    path::PathBuf,
-    rc::Rc,
-};
+use std::{cell::RefCell, path::PathBuf, rc::Rc};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
@@ -30,16 +25,6 @@ pub struct FrontArgs {
     /// Workers to wait for before the port opens
     #[arg(long)]
     workers: usize,
-}
-
-#[derive(Args)]
-pub struct EchoArgs {
-    /// The front's socket
-    #[arg(long)]
-    socket: PathBuf,
-    /// What to answer every request with
-    #[arg(long)]
-    reply: String,
 }
 
 /// Serves until it is killed. Prints `ready ADDRESS` once all workers are there.
@@ -105,23 +90,4 @@ async fn forward(request: Request<Incoming>, worker: &mut Worker) -> Result<Resp
 
 fn frame_len(frame: &[u8]) -> usize {
     frame.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
-}
-
-/// Answers every frame with the same bytes until the front closes.
-pub fn echo(args: &EchoArgs) -> Result<()> {
-    let mut front = std::os::unix::net::UnixStream::connect(&args.socket)?;
-    let reply = [&u32::try_from(args.reply.len())?.to_le_bytes(), args.reply.as_bytes()].concat();
-    let mut body = vec![0; 64 * 1024];
-    loop {
-        let mut filled = 0;
-        while filled < 4 || filled < 4 + frame_len(&body[..filled]) {
-            match front.read(&mut body[filled..]) {
-                Ok(0) => return Ok(()),
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        front.write_all(&reply)?;
-    }
 }

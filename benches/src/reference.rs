@@ -17,8 +17,6 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// Bytes that the measured function answers; the echo worker sends the same.
-const REPLY: &str = r#"{"ok": true, "call": 1234}"#;
 /// What every good answer holds.
 pub const SUCCESS: Expect = &[b"\"ok\""];
 
@@ -34,21 +32,20 @@ pub struct Reference {
 impl Reference {
     /// Workers that run the measured function.
     pub fn of(interpreter: &Interpreter, workers: usize) -> Result<Self> {
+        Self::with(interpreter, workers, "serve")
+    }
+
+    /// The same workers without the function: they answer the same bytes always.
+    pub fn echo(interpreter: &Interpreter, workers: usize) -> Result<Self> {
+        Self::with(interpreter, workers, "echo")
+    }
+
+    fn with(interpreter: &Interpreter, workers: usize, mode: &str) -> Result<Self> {
         let dir = worker_dir(interpreter.language)?;
         let script = dir.path().join(interpreter.language.worker().0);
         Self::start(dir, workers, |group, socket| {
             let mut command = group.command(&interpreter.path);
-            command.arg(&script).arg("serve").arg(socket);
-            command
-        })
-    }
-
-    /// Workers that do nothing but answer.
-    pub fn echo(workers: usize) -> Result<Self> {
-        let own = std::env::current_exe()?;
-        Self::start(tempfile::tempdir()?, workers, |group, socket| {
-            let mut command = group.command(&own);
-            command.args(["echo", "--reply", REPLY, "--socket"]).arg(socket);
+            command.arg(&script).arg(mode).arg(socket);
             command
         })
     }

@@ -2,6 +2,7 @@
 // REF-NODE's worker: JSON in, handler, JSON out, over a unix socket, and nothing else.
 //
 // worker.js serve SOCKET            answers length-prefixed frames until the socket closes
+// worker.js echo SOCKET             the same without looking at them: always the same bytes
 // worker.js time PAYLOAD_FILE COUNT prints the nanoseconds one frame takes without the socket calls
 
 const fs = require('fs');
@@ -20,7 +21,10 @@ function answer(frame, done) {
   });
 }
 
-function serve(path) {
+const REPLY = '{"ok": true, "call": 1234}';
+const SAME = Buffer.concat([Buffer.from(Uint32Array.of(REPLY.length).buffer), Buffer.from(REPLY)]);
+
+function serve(path, answer) {
   const socket = net.connect(path);
   let held = null;
   socket.on('data', (chunk) => {
@@ -48,7 +52,9 @@ function measure(payloadFile, count) {
 }
 
 if (process.argv[2] === 'serve') {
-  serve(process.argv[3]);
+  serve(process.argv[3], answer);
+} else if (process.argv[2] === 'echo') {
+  serve(process.argv[3], (frame, done) => done(SAME));
 } else {
   measure(process.argv[3], Number(process.argv[4]));
 }

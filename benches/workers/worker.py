@@ -1,6 +1,7 @@
 """REF-PY's worker: JSON in, handler, JSON out, over a unix socket, and nothing else.
 
 worker.py serve SOCKET            answers length-prefixed frames until the socket closes
+worker.py echo SOCKET             the same without looking at them: always the same bytes
 worker.py time PAYLOAD_FILE COUNT prints the nanoseconds one frame takes without the socket calls
 """
 
@@ -23,7 +24,11 @@ def answer(frame):
     return len(reply).to_bytes(4, "little") + reply
 
 
-def serve(path):
+REPLY = b'{"ok": true, "call": 1234}'
+SAME = len(REPLY).to_bytes(4, "little") + REPLY
+
+
+def serve(path, answer):
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.connect(path)
     recv, send = sock.recv, sock.sendall
@@ -53,6 +58,8 @@ def measure(payload_file, count):
 
 
 if sys.argv[1] == "serve":
-    serve(sys.argv[2])
+    serve(sys.argv[2], answer)
+elif sys.argv[1] == "echo":
+    serve(sys.argv[2], lambda frame: SAME)
 else:
     measure(sys.argv[2], int(sys.argv[3]))

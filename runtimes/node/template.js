@@ -3,8 +3,8 @@
  * The template of Node.js sandboxes: an interpreter with the bootstrap loaded and warm that forks itself on demand.
  *
  * The forking and all that puts a child into its sandbox is native code (`adapters/sandbox/template`): `serve`
- * returns in each child. Nothing of a user's ever enters this process. It must run with `--single-threaded`: a
- * forked child has no helper threads, so V8 may not count on any.
+ * returns in each child. Nothing of a user's ever enters this process. A forked child has no helper threads, so V8 may
+ * not count on any: hence `--single-threaded` and `claim`.
  */
 
 const path = require('path');
@@ -22,7 +22,8 @@ const setCompilers = (on) => ['opt', 'sparkplug'].forEach((name) => v8.setFlagsF
 
 const native = { exports: {} };
 process.dlopen(native, path.join(__dirname, 'template.so'));
-const { serve, exit, seed } = native.exports;
+const { claim, serve, exit, seed } = native.exports;
+if (!claim()) exit(1); // the server sees that, and starts this Node.js anew for each instance
 
 // Functions require these, and children then share the pages.
 for (const name of PRELOADED) require(name);

@@ -1,4 +1,4 @@
-//! The library as a Node.js addon: `serve(fd)`, `exit(status)` and `seed()`.
+//! The library as a Node.js addon: `claim()`, `serve(fd)`, `exit(status)` and `seed()`.
 //!
 //! Node's own interface for addons is looked up while running, because Python loads the same file.
 
@@ -34,7 +34,8 @@ macro_rules! node {
 
 #[unsafe(no_mangle)]
 extern "C" fn napi_register_module_v1(environment: Environment, exports: Value) -> Value {
-    let functions: [(&CStr, Callback); 3] = [(c"serve", serve_orders), (c"exit", exit_now), (c"seed", seed)];
+    let functions: [(&CStr, Callback); 4] =
+        [(c"claim", claim_platform), (c"serve", serve_orders), (c"exit", exit_now), (c"seed", seed)];
     for (name, callback) in functions {
         let mut function: Value = null_mut();
         node!(
@@ -57,6 +58,73 @@ extern "C" fn napi_register_module_v1(environment: Environment, exports: Value) 
         );
     }
     exports
+}
+
+/// Tells V8 that it has no helper threads, which is so in a forked child; 0 if that could not be done.
+///
+/// `--single-threaded` does not suffice: parts of the garbage collector hand work to helpers all the same, and Node.js
+/// waits for that work whenever its event loop runs empty. V8 asks its platform how many helpers there are, by a
+/// virtual function; the platform gets a table in which that function says none.
+extern "C" fn claim_platform(environment: Environment, _: *mut c_void) -> Value {
+    number(environment, i32::from(claim()))
+}
+
+/// Entries that are copied: more than there are. What follows the table is read-only data of the program.
+const TABLE_ENTRIES: usize = 64;
+/// Before the first function: the offset to the whole object and its type.
+const BEFORE_TABLE: usize = 2;
+
+fn claim() -> bool {
+    static mut TABLE: [usize; BEFORE_TABLE + TABLE_ENTRIES] = [0; BEFORE_TABLE + TABLE_ENTRIES];
+    let platform_of_v8 = symbol(c"_ZN2v88internal2V818GetCurrentPlatformEv");
+    let helpers = symbol(c"_ZN4node12NodePlatform21NumberOfWorkerThreadsEv") as usize;
+    let post = symbol(c"_ZN4node12NodePlatform18CallOnWorkerThreadESt10unique_ptrIN2v84TaskESt14default_deleteIS3_EE");
+    if platform_of_v8.is_null() || helpers == 0 {
+        return false;
+    }
+    // SAFETY: a function of V8's that takes nothing and returns a pointer.
+    let platform_of_v8: extern "C" fn() -> *mut *const usize = unsafe { transmute(platform_of_v8) };
+    let platform = platform_of_v8();
+    // SAFETY: an object with virtual functions begins with the address of their table, which lies between other
+    // tables; ours lives as long as the process, and this is called once.
+    unsafe {
+        let table = &mut *(&raw mut TABLE);
+        core::ptr::copy_nonoverlapping((*platform).sub(BEFORE_TABLE), table.as_mut_ptr(), table.len());
+        let mut found = false;
+        for entry in table.iter_mut().skip(BEFORE_TABLE) {
+            if *entry == helpers {
+                *entry = no_helpers as *const () as usize;
+                found = true;
+            } else if !post.is_null() && *entry == post as usize {
+                *entry = run_at_once as *const () as usize;
+            }
+        }
+        if found {
+            *platform = table.as_ptr().add(BEFORE_TABLE);
+        }
+        found
+    }
+}
+
+extern "C" fn no_helpers(_platform: *mut c_void) -> c_int {
+    0
+}
+
+/// What is meant for a helper thread runs here and now. The task comes in a `unique_ptr` and is ours.
+extern "C" fn run_at_once(_platform: *mut c_void, owner: *mut *mut *const TaskTable) {
+    // SAFETY: a task begins with the address of its table, whose first three functions are two destructors and `Run`.
+    unsafe {
+        let task = core::mem::replace(&mut *owner, null_mut());
+        ((**task).run)(task.cast());
+        ((**task).delete)(task.cast());
+    }
+}
+
+#[repr(C)]
+struct TaskTable {
+    destroy: extern "C" fn(*mut c_void),
+    delete: extern "C" fn(*mut c_void),
+    run: extern "C" fn(*mut c_void),
 }
 
 /// The only argument of a call, a whole number.

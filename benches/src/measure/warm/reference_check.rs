@@ -1,6 +1,6 @@
 //! Is the reference as fast as it can be? A slow one would make every subject look good.
 //!
-//! The same front with workers that only answer reaches some rate; its whole cost per request, load generator
+//! The same front with the same workers, but without parsing, handler and serialising, reaches some rate; its whole cost per request, load generator
 //! included, is cores / rate. A worker with the handler must cost no more than that plus the handler's own time, as
 //! measured inside one process. The reference has to reach 90 % of the rate that follows.
 
@@ -17,7 +17,7 @@ use anyhow::Result;
 
 pub fn run(lab: &Lab, report: &mut Report, interpreter: &Interpreter, reference: &Reference) -> Result<()> {
     let (connections, length) = (lab.settings.connections, lab.settings.load);
-    let echo = Reference::echo(connections)?;
+    let echo = Reference::echo(interpreter, connections)?;
     let (mut pairs, mut handler_us) = (Vec::new(), Vec::new());
     for _ in 0..lab.settings.pairs {
         let reached = reference_traffic(reference.address).sustained(connections, length)?.per_second();
