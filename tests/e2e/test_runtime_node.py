@@ -2,7 +2,7 @@
 
 import json
 
-from harness import zip_of
+from harness import parallel, zip_of
 from scf_api import NODE, environment
 
 
@@ -136,3 +136,88 @@ def test_a_syntax_error_is_told(scf, scf_function):
     result = scf.invoke(make(scf_function, "exports.main_handler = (event => {\n"), tail=True)
     assert result.status in (430, 437)
     assert "SyntaxError" in result.ret_msg + result.log
+
+
+EVERYTHING = """
+const crypto = require('crypto'), dns = require('dns'), fs = require('fs'), http = require('http');
+const { execFile, fork } = require('child_process');
+const { promisify } = require('util');
+const { Worker } = require('worker_threads');
+
+const once = (make) => new Promise((resolve, reject) => make((error, value) => (error ? reject(error) : resolve(value))));
+
+const checks = {
+  file: async () => (await fs.promises.readFile('/var/user/index.js', 'utf8')).length > 100,
+  hash: async () => (await promisify(crypto.pbkdf2)('a', 'b', 1000, 16, 'sha1')).length === 16,
+  name: async () => (await dns.promises.lookup('localhost')).address.length > 2,
+  web: async () => new Promise((resolve) => {
+    const server = http.createServer((request, response) => response.end('here')).listen(0, '127.0.0.1', () => {
+      http.get({ host: '127.0.0.1', port: server.address().port }, (response) => {
+        response.on('data', (data) => { server.close(); resolve(String(data) === 'here'); });
+      });
+    });
+  }),
+  thread: async () => new Promise((resolve, reject) => {
+    const worker = new Worker('require("worker_threads").parentPort.postMessage(6 * 7)', { eval: true });
+    let said;
+    worker.on('message', (message) => { said = message; });
+    worker.on('error', reject);
+    worker.on('exit', () => resolve(said === 42));
+  }),
+  program: async () => (await promisify(execFile)('echo', ['out'])).stdout.trim() === 'out',
+  wasm: async () => (await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))) instanceof WebAssembly.Module,
+  garbage: async () => {
+    let kept = [];
+    for (let n = 0; n < 3e6; n += 1) { kept.push({ n }); if (kept.length > 2e5) kept = []; }
+    return kept.length > 0;
+  },
+  hot: async () => { let sum = 0; for (let n = 0; n < 3e7; n += 1) sum += n % 7; return sum > 0; },
+  young: async () => process.uptime() < 60 && process.execArgv.length === 0,
+};
+
+exports.main_handler = (event, context, callback) => {
+  const results = {};
+  const all = Object.entries(checks).map(async ([name, check]) => { results[name] = await check(); });
+  Promise.all(all).then(() => setTimeout(() => callback(null, results), 20), callback);
+};
+"""
+
+
+def test_all_that_node_offers_works_in_an_instance(scf, scf_function):
+    # Instances are forked from one process, and threads do not survive a fork: what uses helpers is tried here, and
+    # twice, since the second call comes after collections of garbage and with an event loop that has run empty.
+    name = make(scf_function, EVERYTHING, Timeout=60, MemorySize=256)
+    for _ in range(2):
+        results = scf.invoke(name).value
+        assert results and all(value is True for value in results.values()), results
+
+
+def test_an_idle_instance_answers_after_a_collection_of_garbage(scf, scf_function):
+    source = (
+        "let kept = [];\n"
+        "exports.main_handler = (event, context, callback) => {\n"
+        "  for (let n = 0; n < 2e6; n += 1) { kept.push({ n }); if (kept.length > 1e5) kept = []; }\n"
+        "  setTimeout(() => callback(null, kept.length), 5);\n"
+        "};\n"
+    )
+    name = make(scf_function, source, Timeout=30)
+    for _ in range(10):
+        assert scf.invoke(name).ok
+
+
+def test_no_two_instances_draw_the_same_random_numbers(scf, scf_function):
+    source = (
+        "const { randomUUID } = require('crypto');\n"
+        "const drawn = [Math.random(), Math.random(), randomUUID()];\n"
+        "exports.main_handler = async () => { await new Promise((done) => setTimeout(done, 400)); return drawn; };\n"
+    )
+    name = make(scf_function, source, Timeout=30)
+    drawn = [result.value for result in parallel([lambda: scf.invoke(name)] * 6)]
+    for position in range(3):
+        assert len({numbers[position] for numbers in drawn}) == 6, drawn
+
+
+def test_the_exit_of_a_process_has_its_code(scf, scf_function):
+    source = "exports.main_handler = async () => { process.on('exit', () => console.log('last words')); process.exit(3); };\n"
+    result = scf.invoke(make(scf_function, source), tail=True)
+    assert result.status != 0 and "last words" in result.log
