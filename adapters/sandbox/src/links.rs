@@ -67,11 +67,34 @@ impl Links {
             .attribute(IFLA_MASTER, &bridge.to_ne_bytes())
             .nest(IFLA_LINKINFO, info);
         self.0.call(message)?;
+        self.isolate(name)
+    }
+
+    /// Cuts a port of a bridge off from the bridge's other ports of this kind.
+    fn isolate(&mut self, name: &str) -> io::Result<()> {
         let isolated = Attributes::new().attribute(BRPORT_ISOLATED, &[1]);
         let info = Attributes::new().text(INFO_SLAVE_KIND, "bridge").nest(INFO_SLAVE_DATA, isolated);
         let message =
             Message::new(NEWLINK, REQUEST | ACK).raw(&header(0, index_of(name)?, 0, 0)).nest(IFLA_LINKINFO, info);
         self.0.call(message)
+    }
+
+    /// Connects two bridges by a pair of links. On the first it is a port like any other, on the second the way out.
+    pub fn add_cable(&mut self, names: [&str; 2], bridges: [u32; 2]) -> io::Result<()> {
+        let peer = Attributes::new().raw(&header(0, 0, 0, 0)).text(IFLA_IFNAME, names[1]);
+        let info = Attributes::new().text(INFO_KIND, "veth").nest(INFO_DATA, Attributes::new().nest(VETH_PEER, peer));
+        let message = Message::new(NEWLINK, REQUEST | ACK | CREATE | EXCL)
+            .raw(&header(0, 0, UP, UP))
+            .text(IFLA_IFNAME, names[0])
+            .nest(IFLA_LINKINFO, info);
+        self.0.call(message)?;
+        for (name, bridge) in names.into_iter().zip(bridges) {
+            let message = Message::new(NEWLINK, REQUEST | ACK)
+                .raw(&header(0, index_of(name)?, UP, UP))
+                .attribute(IFLA_MASTER, &bridge.to_ne_bytes());
+            self.0.call(message)?;
+        }
+        self.isolate(names[0])
     }
 
     pub fn delete(&mut self, name: &str) -> io::Result<()> {

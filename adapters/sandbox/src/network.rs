@@ -1,5 +1,8 @@
 //! The network that sandboxes get: a bridge on the host, and network namespaces plugged into it.
 //!
+//! The kernel allows a bridge 1,023 ports. When the first is full another is made, with one cable to the first, and so
+//! on: to the packet filter, to routes and to code in the sandboxes it is all the first bridge.
+//!
 //! A [`Port`] is one namespace with its link and address. Making one takes about a millisecond, so ports are made
 //! ahead; removing one takes twenty (the kernel waits for every processor), which it does by itself when nothing
 //! refers to the namespace any more. A port serves one sandbox only.
@@ -23,10 +26,14 @@ use std::{
 /// Addresses of one server: 4094, the first of which is the gateway.
 pub const PREFIX: u8 = 20;
 
+/// Ports that are used of a bridge. Not all, because the kernel takes its time to remove one.
+const PORTS_PER_BRIDGE: u32 = 960;
+
 /// The host's side.
 pub struct Network {
     bridge: String,
-    bridge_index: u32,
+    bridges: Mutex<Vec<Bridge>>,
+    ports_per_bridge: u32,
     table: String,
     link_prefix: String,
     gateway: Ipv4Addr,
@@ -36,9 +43,16 @@ pub struct Network {
     numbers: Mutex<VecDeque<u32>>,
 }
 
+struct Bridge {
+    index: u32,
+    ports: u32,
+}
+
 /// One namespace with a link.
 pub struct Port {
     pub netns: OwnedFd,
+    /// Position of its bridge.
+    bridge: usize,
     number: u32,
     address: Ipv4Addr,
     links: Mutex<Links>,
@@ -48,6 +62,10 @@ pub struct Port {
 impl Network {
     /// Makes the bridge and the packet filter. `tag` keeps servers apart, in names and in addresses.
     pub fn create(tag: &str) -> io::Result<Self> {
+        Self::with(tag, PORTS_PER_BRIDGE)
+    }
+
+    fn with(tag: &str, ports_per_bridge: u32) -> io::Result<Self> {
         let number = u32::from_str_radix(tag, 16).unwrap_or(0);
         // 100.64.0.0/10 is set aside for address translation inside a provider's network: it is no one's public
         // address, and rarely anyone's private one. It holds 1,024 networks of this size.
@@ -56,14 +74,15 @@ impl Network {
         let bridge = format!("sl{tag}");
         let table = format!("sluice_{tag}");
         let mut links = Links::open()?;
-        let bridge_index = links.add_bridge(&bridge)?;
-        links.add_address(bridge_index, gateway, PREFIX)?;
+        let index = links.add_bridge(&bridge)?;
+        links.add_address(index, gateway, PREFIX)?;
         filter::install(&Plan { table: &table, bridge: &bridge, gateway, network, prefix: PREFIX })?;
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
         let link_prefix = format!("s{tag}n");
         Ok(Self {
             bridge,
-            bridge_index,
+            bridges: Mutex::new(vec![Bridge { index, ports: 0 }]),
+            ports_per_bridge,
             table,
             link_prefix,
             gateway,
@@ -79,7 +98,7 @@ impl Network {
         let (bridge, prefix) = (format!("sl{tag}"), format!("s{tag}n"));
         for entry in std::fs::read_dir("/sys/class/net")?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name == bridge || name.starts_with(&prefix) {
+            if name.starts_with(&bridge) || name.starts_with(&prefix) {
                 let _ = links.delete(&name);
             }
         }
@@ -111,7 +130,7 @@ impl Network {
             let _ = std::fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
             Ok(links)
         })?;
-        Links::open()?.add_pair(&link, self.bridge_index, netns.as_fd())?;
+        let bridge = self.plug_in(&link, &netns)?;
         let (gateway, at) = (self.gateway, &netns);
         let (links, index) = in_namespace(at, move || {
             let mut links = inside;
@@ -121,12 +140,48 @@ impl Network {
             links.add_default_route(gateway)?;
             Ok((links, index))
         })?;
-        Ok(Port { netns, number, address, links: Mutex::new(links), index })
+        Ok(Port { netns, bridge, number, address, links: Mutex::new(links), index })
+    }
+
+    /// Makes a link into a namespace from the first bridge with room; which one that is.
+    fn plug_in(&self, link: &str, netns: &OwnedFd) -> io::Result<usize> {
+        let mut links = Links::open()?;
+        let mut bridges = self.bridges.lock().expect("bridges lock");
+        loop {
+            let position = match bridges.iter().position(|bridge| bridge.ports < self.ports_per_bridge) {
+                Some(position) => position,
+                None => {
+                    let added = self.add_bridge(&mut links, bridges.len(), bridges[0].index)?;
+                    bridges.push(added);
+                    bridges.len() - 1
+                }
+            };
+            let bridge = &mut bridges[position];
+            match links.add_pair(link, bridge.index, netns.as_fd()) {
+                // Old ports of it are still being removed.
+                Err(error) if error.raw_os_error() == Some(libc::EXFULL) => bridge.ports = self.ports_per_bridge,
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    bridge.ports += 1;
+                    return Ok(position);
+                }
+            }
+        }
+    }
+
+    fn add_bridge(&self, links: &mut Links, position: usize, first: u32) -> io::Result<Bridge> {
+        let index = links.add_bridge(&format!("{}b{position}", self.bridge))?;
+        let ends = [format!("{}u{position}", self.bridge), format!("{}d{position}", self.bridge)];
+        links.add_cable([&ends[0], &ends[1]], [first, index])?;
+        Ok(Bridge { index, ports: 1 })
     }
 
     /// Takes back the address of a port once nothing runs in it. The namespace goes with everything in it: a
     /// connection that is still closing, a counter, a late packet are none of the next function's business.
     pub fn release(&self, port: Port) {
+        let mut bridges = self.bridges.lock().expect("bridges lock");
+        bridges[port.bridge].ports = bridges[port.bridge].ports.saturating_sub(1);
+        drop(bridges);
         self.numbers.lock().expect("numbers lock").push_back(port.number);
     }
 }
@@ -136,6 +191,11 @@ impl Network {
     pub fn clear(&self) {
         let _ = filter::remove(&self.table);
         if let Ok(mut links) = Links::open() {
+            // The cables go with the bridges' ports; the first bridge may have gone by itself.
+            for position in 1..self.bridges.lock().expect("bridges lock").len() {
+                let _ = links.delete(&format!("{}u{position}", self.bridge));
+                let _ = links.delete(&format!("{}b{position}", self.bridge));
+            }
             let _ = links.delete(&self.bridge);
         }
     }
@@ -175,4 +235,37 @@ fn in_namespace<T: Send>(netns: &OwnedFd, work: impl FnOnce() -> io::Result<T> +
 
 fn on_own_thread<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     std::thread::scope(|scope| scope.spawn(work).join()).unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    /// Needs root: it makes links on this host, named and addressed so that no server uses them.
+    #[test]
+    fn a_full_bridge_is_extended_and_all_ports_reach_the_gateway() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("not run: making network links needs root");
+            return;
+        }
+        let tag = "7e57ab1e";
+        Network::sweep(tag).unwrap();
+        let network = Network::with(tag, 2).unwrap();
+        let name_server = UdpSocket::bind((network.gateway(), 53)).unwrap();
+        name_server.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+        let ports: Vec<Port> = (0..5).map(|_| network.make().unwrap()).collect();
+        assert_eq!(ports.iter().map(|port| port.bridge).collect::<Vec<_>>(), [0, 0, 1, 2, 3]);
+        for port in &ports {
+            let gateway = network.gateway();
+            in_namespace(&port.netns, move || UdpSocket::bind("0.0.0.0:0")?.send_to(b"here", (gateway, 53))).unwrap();
+            let (_, from) = name_server.recv_from(&mut [0; 8]).unwrap();
+            assert_eq!(from.ip(), port.address);
+        }
+        let link = |name: &str| std::path::Path::new("/sys/class/net").join(name).exists();
+        assert!(link(&format!("sl{tag}b3")) && link(&format!("sl{tag}u3")));
+        drop(ports);
+        drop(network);
+        assert!(!link(&format!("sl{tag}")) && !link(&format!("sl{tag}b3")) && !link(&format!("sl{tag}d3")));
+    }
 }
