@@ -5,7 +5,7 @@ use crate::{
     functions::Language,
     interpreter::Interpreter,
     response::Expect,
-    server, workload,
+    server,
 };
 use anyhow::{Context, Result, ensure};
 use std::{
@@ -26,7 +26,7 @@ pub struct Reference {
     processes: Vec<Child>,
     group: CpuGroup,
     pub address: SocketAddr,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Reference {
@@ -38,6 +38,29 @@ impl Reference {
     /// The same workers without the function: they answer the same bytes always.
     pub fn echo(interpreter: &Interpreter, workers: usize) -> Result<Self> {
         Self::with(interpreter, workers, "echo")
+    }
+
+    /// Workers that run the measured function and write down what it takes: for [`Reference::handler_time`].
+    pub fn timed(interpreter: &Interpreter, workers: usize) -> Result<Self> {
+        Self::with(interpreter, workers, "time")
+    }
+
+    /// Processor time of parsing, handler and serialising per request, over all requests so far.
+    pub fn handler_time(&self) -> Result<Duration> {
+        let (mut spent, mut frames) = (0, 0);
+        for entry in std::fs::read_dir(self.dir.path())? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|kind| kind == "times") {
+                let text = std::fs::read_to_string(&path)?;
+                let mut numbers = text.split_whitespace().map(str::parse::<u64>);
+                if let (Some(Ok(nanoseconds)), Some(Ok(count))) = (numbers.next(), numbers.next()) {
+                    spent += nanoseconds;
+                    frames += count;
+                }
+            }
+        }
+        ensure!(frames > 0, "no worker wrote down what its handler took");
+        Ok(Duration::from_nanos(spent / frames))
     }
 
     fn with(interpreter: &Interpreter, workers: usize, mode: &str) -> Result<Self> {
@@ -69,7 +92,7 @@ impl Reference {
         BufReader::new(ready).read_line(&mut line)?;
         let address = line.trim().strip_prefix("ready ").and_then(|text| text.parse().ok());
         let address = address.with_context(|| format!("the reference front said {line:?}"))?;
-        Ok(Self { processes, group, address, _dir: dir })
+        Ok(Self { processes, group, address, dir })
     }
 
     /// Processor time of the front and its workers.
@@ -91,24 +114,4 @@ fn worker_dir(language: Language) -> Result<TempDir> {
         std::fs::write(dir.path().join(name), text)?;
     }
     Ok(dir)
-}
-
-/// How long the handler takes by itself: JSON in, call, JSON out, within one process.
-pub fn handler_time(interpreter: &Interpreter) -> Result<Duration> {
-    let dir = worker_dir(interpreter.language)?;
-    let payload = dir.path().join("payload.json");
-    std::fs::write(&payload, workload::event(0))?;
-    let output = Command::new(&interpreter.path)
-        .arg(dir.path().join(interpreter.language.worker().0))
-        .arg("time")
-        .arg(&payload)
-        .arg("20000")
-        .output()
-        .context("timing the handler")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let nanoseconds = text
-        .trim()
-        .parse()
-        .with_context(|| format!("the worker printed {text:?} and {:?}", String::from_utf8_lossy(&output.stderr)))?;
-    Ok(Duration::from_nanos(nanoseconds))
 }

@@ -3,7 +3,7 @@
 //
 // worker.js serve SOCKET            answers length-prefixed frames until the socket closes
 // worker.js echo SOCKET             the same without looking at them: always the same bytes
-// worker.js time PAYLOAD_FILE COUNT prints the nanoseconds one frame takes without the socket calls
+// worker.js time SOCKET             as serve, and writes down the processor time that is not for the socket
 
 const fs = require('fs');
 const net = require('net');
@@ -39,22 +39,24 @@ function serve(path, answer) {
   socket.on('close', () => process.exit(0));
 }
 
-function measure(payloadFile, count) {
-  const payload = fs.readFileSync(payloadFile);
-  const frame = Buffer.alloc(4 + payload.length);
-  frame.writeUInt32LE(payload.length, 0);
-  payload.copy(frame, 4);
-  const ignore = () => {};
-  for (let i = 0; i < count; i += 1) answer(frame, ignore);
-  const started = process.hrtime.bigint();
-  for (let i = 0; i < count; i += 1) answer(frame, ignore);
-  console.log(String((process.hrtime.bigint() - started) / BigInt(count)));
+/** `answer`, keeping account of its processor time in a file: nanoseconds and frames. */
+function timed(folder) {
+  const note = fs.openSync(`${folder}/${process.pid}.times`, 'w');
+  let spent = 0;
+  let frames = 0;
+  const micros = () => { const { user, system } = process.cpuUsage(); return user + system; };
+  return (frame, done) => {
+    const began = micros();
+    answer(frame, (reply) => {
+      spent += micros() - began;
+      frames += 1;
+      if (frames % 64 === 0) fs.writeSync(note, `${spent * 1000} ${frames}`, 0);
+      done(reply);
+    });
+  };
 }
 
-if (process.argv[2] === 'serve') {
-  serve(process.argv[3], answer);
-} else if (process.argv[2] === 'echo') {
-  serve(process.argv[3], (frame, done) => done(SAME));
-} else {
-  measure(process.argv[3], Number(process.argv[4]));
-}
+const [mode, path] = process.argv.slice(2);
+if (mode === 'serve') serve(path, answer);
+else if (mode === 'echo') serve(path, (frame, done) => done(SAME));
+else serve(path, timed(require('path').dirname(path)));

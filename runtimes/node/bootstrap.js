@@ -31,7 +31,7 @@ const { writeSync } = fs; // the user's code may replace it
 
 let channel = null;
 let dialect = null;
-let onReady = () => {};
+let hooks = { init() {}, ready() {} };
 let current = null; // the call that runs now, or the initialisation
 
 // --- the control socket --------------------------------------------------------------------------------------
@@ -607,6 +607,7 @@ function start(init) {
   current.initializing = true;
   dialect = init.dialect === 'fc' ? new Fc(init) : new Scf(init);
   try {
+    hooks.init(init);
     enter(init);
     const opened = open(init.code_dir, init.handler);
     const initializer = init.initializer ? open(init.code_dir, init.initializer) : null;
@@ -627,7 +628,7 @@ function ready(handler) {
   dialect.handler = handler;
   current = null;
   channel.send(READY, '');
-  onReady();
+  hooks.ready();
   channel.next();
 }
 
@@ -703,9 +704,9 @@ function prepare(rounds) {
   process.on('beforeExit', onLoopEmpty);
 }
 
-/** Serves; `then` is called once, when there is a function. */
-function serve(fd, then = () => {}) {
-  onReady = then;
+/** Serves. `init(message)` is called before the function is loaded, `ready()` after it has been. */
+function serve(fd, { init, ready } = hooks) {
+  hooks = { init, ready };
   channel = new Channel(fd, onFrame);
   channel.send(BLANK, '');
 }

@@ -45,7 +45,16 @@ function become() {
   if (role === END) exit(0);
   forgetTemplate();
   if (role === BLANK) bootstrap.warm(); // pages that the first request would fault in are touched now
-  bootstrap.serve(ORDERS, () => setCompilers(true));
+  bootstrap.serve(ORDERS, { init: fitHeap, ready: () => setCompilers(true) });
+}
+
+/**
+ * Has the heap grow in proportion to the function's memory. V8 made its plans when the template started, by the memory
+ * of the host, and would collect too late for a small function.
+ */
+function fitHeap({ memory_mib: memory }) {
+  if (memory <= 256) v8.setFlagsFromString('--semi-space-growth-factor=1');
+  if (memory <= 512) v8.setFlagsFromString(`--heap-growing-percent=${memory <= 256 ? 30 : 60}`);
 }
 
 /** What a process learns when it starts and a child has to learn anew. */

@@ -202,7 +202,8 @@ def test_an_idle_instance_answers_after_a_collection_of_garbage(scf, scf_functio
     )
     name = make(scf_function, source, Timeout=30)
     for _ in range(10):
-        assert scf.invoke(name).ok
+        result = scf.invoke(name)
+        assert result.ok, result.fields
 
 
 def test_no_two_instances_draw_the_same_random_numbers(scf, scf_function):
