@@ -32,6 +32,7 @@ bench-peers: setup ## the same beside other platforms, from their registries
 
 lint: ## formatting, clippy, layer rule, sizes, coverage of the specification
 	cargo fmt --all -- --check
+	rustfmt --check --edition 2024 adapters/sandbox/template/lib.rs
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo xtask tidy
 	cargo xtask coverage --check
