@@ -29,7 +29,7 @@ use sluice_ports::{Ahead, Assignment, Backend, Blank, CompiledFile, PortError, P
 use std::{
     collections::BTreeSet,
     fs, io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -403,28 +403,43 @@ async fn compile_in(
 }
 
 /// The host's free memory, read at most every 50 ms: it is asked for on every request.
-#[derive(Default)]
 struct FreeMemory {
     value_mib: AtomicU64,
     read_at_ms: AtomicU64,
-    epoch: std::sync::OnceLock<Instant>,
+    epoch: Instant,
+    /// Kept open, and read once: each read has the kernel count the memory of all zones.
+    meminfo: Option<fs::File>,
+}
+
+impl Default for FreeMemory {
+    fn default() -> Self {
+        let meminfo = fs::File::open("/proc/meminfo").ok();
+        Self { value_mib: AtomicU64::new(0), read_at_ms: AtomicU64::new(0), epoch: Instant::now(), meminfo }
+    }
 }
 
 impl FreeMemory {
     fn read(&self) -> u64 {
-        let now = self.epoch.get_or_init(Instant::now).elapsed().as_millis() as u64 + 1;
+        let now = self.epoch.elapsed().as_millis() as u64 + 1;
         let last = self.read_at_ms.load(Ordering::Relaxed);
         if last == 0 || now - last >= 50 {
-            self.value_mib.store(available_mib(Path::new("/proc/meminfo")), Ordering::Relaxed);
+            self.value_mib.store(self.available_mib().unwrap_or(u64::MAX), Ordering::Relaxed);
             self.read_at_ms.store(now, Ordering::Relaxed);
         }
         self.value_mib.load(Ordering::Relaxed)
     }
+
+    fn available_mib(&self) -> Option<u64> {
+        // It is the third line.
+        let mut head = [0u8; 256];
+        let size = std::os::unix::fs::FileExt::read_at(self.meminfo.as_ref()?, &mut head, 0).ok()?;
+        available_mib(std::str::from_utf8(&head[..size]).ok()?)
+    }
 }
 
-pub fn available_mib(meminfo: &Path) -> u64 {
-    let text = fs::read_to_string(meminfo).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kib: Option<u64> = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
-    kib.map_or(u64::MAX, |kib| kib / 1024)
+/// What the kernel says could be taken, from the text of `/proc/meminfo`.
+pub fn available_mib(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kib / 1024)
 }

@@ -43,6 +43,10 @@ pub struct Network {
     numbers: Mutex<VecDeque<u32>>,
 }
 
+/// How long the kernel is waited for before links are deleted one by one.
+const REMOVAL_TRIES: u32 = 500;
+const REMOVAL_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
 struct Bridge {
     index: u32,
     ports: u32,
@@ -95,12 +99,8 @@ impl Network {
     /// Removes what an earlier run with this tag left.
     pub fn sweep(tag: &str) -> io::Result<()> {
         let mut links = Links::open()?;
-        let (bridge, prefix) = (format!("sl{tag}"), format!("s{tag}n"));
-        for entry in std::fs::read_dir("/sys/class/net")?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with(&bridge) || name.starts_with(&prefix) {
-                let _ = links.delete(&name);
-            }
+        for name in links_named(&[&format!("sl{tag}"), &format!("s{tag}n")])? {
+            let _ = links.delete(&name);
         }
         filter::remove(&format!("sluice_{tag}"))
     }
@@ -187,7 +187,8 @@ impl Network {
 }
 
 impl Network {
-    /// Removes the bridge and the packet filter.
+    /// Removes the bridges and the packet filter, and waits for the kernel to remove the links of namespaces that are
+    /// gone: it does many at a time, and faster than they could be deleted one by one.
     pub fn clear(&self) {
         let _ = filter::remove(&self.table);
         if let Ok(mut links) = Links::open() {
@@ -197,8 +198,29 @@ impl Network {
                 let _ = links.delete(&format!("{}b{position}", self.bridge));
             }
             let _ = links.delete(&self.bridge);
+            let _ = self.await_removal(&mut links);
         }
     }
+}
+
+impl Network {
+    fn await_removal(&self, links: &mut Links) -> io::Result<()> {
+        let left = || links_named(&[&self.link_prefix]);
+        for _ in 0..REMOVAL_TRIES {
+            if left()?.is_empty() {
+                return Ok(());
+            }
+            std::thread::sleep(REMOVAL_PAUSE);
+        }
+        left()?.iter().try_for_each(|name| links.delete(name))
+    }
+}
+
+/// Links of this host whose names begin with one of these.
+fn links_named(prefixes: &[&str]) -> io::Result<Vec<String>> {
+    let entries = std::fs::read_dir("/sys/class/net")?.flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    Ok(names.filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).collect())
 }
 
 impl Drop for Network {

@@ -22,8 +22,8 @@ pub struct Limits {
 }
 
 /// An instance keeps its processor time for this long after a request, so that what the request left
-/// running (sockets closing, buffers flushing) can end.
-const FREEZE_AFTER_MS: Millis = 150;
+/// running (sockets closing, buffers flushing) can end, and so that steady traffic does not thaw it each time.
+const FREEZE_AFTER_MS: Millis = 500;
 
 impl From<&QuotaProfile> for Limits {
     fn from(quota: &QuotaProfile) -> Self {
