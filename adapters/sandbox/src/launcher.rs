@@ -16,7 +16,7 @@ use crate::{
     wire::{self, Answer, Order, PACKET_BYTES, Process, Request},
 };
 use rustix::{
-    event::{PollFd, PollFlags},
+    event::{PollFd, PollFlags, Timespec},
     process::{WaitOptions, wait},
 };
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,8 @@ struct Launcher {
     deaths: io::PipeReader,
     /// First process of each sandbox.
     sandboxes: HashMap<u64, OwnedFd>,
+    /// Sandboxes that are being made, and the requests for them.
+    unfinished: Vec<(Creation, first::Unfinished)>,
     templates: HashMap<String, Template>,
 }
 
@@ -97,6 +99,7 @@ fn serve() -> io::Result<()> {
         filters: Filters::build()?,
         deaths: sys::announce_deaths()?,
         sandboxes: HashMap::new(),
+        unfinished: Vec::new(),
         templates: HashMap::new(),
     };
     // Readiness is the first answer, to no request.
@@ -113,15 +116,48 @@ impl Launcher {
                 self.end_all();
                 return Ok(());
             };
-            let result = self.carry_out(request.order, fds);
-            let (error, pidfd) = match result {
-                Ok(pidfd) => (None, pidfd),
-                Err(error) => (Some(error.to_string()), None),
-            };
-            let answer = Answer { number: request.number, error };
-            let fds: Vec<BorrowedFd<'_>> = pidfd.iter().map(AsFd::as_fd).collect();
-            wire::send(&self.socket, &answer, &fds)?;
+            match request.order {
+                // Answered when it is there; other orders do not wait for it.
+                Order::Create { id, uid } => match create(uid, &fds) {
+                    Ok(begun) => self.unfinished.push((Creation { number: request.number, id }, begun)),
+                    Err(error) => self.answer(request.number, Err(error))?,
+                },
+                order => {
+                    let result = self.carry_out(order, fds);
+                    self.answer(request.number, result.map(|()| None))?;
+                }
+            }
         }
+    }
+
+    fn answer(&self, number: u64, result: io::Result<Option<OwnedFd>>) -> io::Result<()> {
+        let (error, pidfd) = match result {
+            Ok(pidfd) => (None, pidfd),
+            Err(error) => (Some(error.to_string()), None),
+        };
+        let fds: Vec<BorrowedFd<'_>> = pidfd.iter().map(AsFd::as_fd).collect();
+        wire::send(&self.socket, &Answer { number, error }, &fds)
+    }
+
+    /// Answers the requests for sandboxes that are complete.
+    fn finish_sandboxes(&mut self) -> io::Result<()> {
+        let mut fds: Vec<PollFd<'_>> =
+            self.unfinished.iter().map(|(_, begun)| PollFd::new(begun.told(), PollFlags::IN)).collect();
+        if fds.is_empty() || matches!(rustix::event::poll(&mut fds, Some(&NO_TIME)), Ok(0) | Err(_)) {
+            return Ok(());
+        }
+        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        // From behind, so that taking one out leaves the positions before it as they are.
+        for position in (0..ready.len()).rev().filter(|position| ready[*position]) {
+            let (Creation { number, id }, begun) = self.unfinished.swap_remove(position);
+            let finished = begun.finish().and_then(|pidfd| {
+                let copy = pidfd.try_clone()?;
+                self.sandboxes.insert(id, pidfd);
+                Ok(Some(copy))
+            });
+            self.answer(number, finished)?;
+        }
+        Ok(())
     }
 
     /// Ends every sandbox, then the templates, and waits until all are gone.
@@ -129,6 +165,8 @@ impl Launcher {
         let kill = |pidfd: &OwnedFd| {
             let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
         };
+        let unfinished = std::mem::take(&mut self.unfinished);
+        unfinished.iter().for_each(|(_, begun)| kill(begun.process()));
         self.sandboxes.values().for_each(kill);
         for pidfd in self.sandboxes.values() {
             // The first process of a sandbox ends when the others are put away, and some of those are ours to do.
@@ -138,16 +176,23 @@ impl Launcher {
         while let Ok(Some(_)) = wait(WaitOptions::empty()) {}
     }
 
-    /// Waits for the next order and puts dead children away meanwhile.
-    fn wait_for_order(&self) -> io::Result<()> {
-        while !self.wait_for(&self.socket) {}
-        Ok(())
+    /// Waits for the next order; puts dead children away and hands out finished sandboxes meanwhile.
+    fn wait_for_order(&mut self) -> io::Result<()> {
+        loop {
+            let ordered = self.wait_for(&self.socket);
+            self.finish_sandboxes()?;
+            if ordered {
+                return Ok(());
+            }
+        }
     }
 
-    /// Waits until something can be read from `fd`, or a child has ended; says whether it was `fd`.
+    /// Waits until something can be read from `fd`, or a child has ended, or a sandbox is complete; says whether it
+    /// was `fd`.
     fn wait_for(&self, fd: &OwnedFd) -> bool {
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
-        let mut fds = [PollFd::new(fd, PollFlags::IN), PollFd::new(&self.deaths, PollFlags::IN)];
+        let mut fds = vec![PollFd::new(fd, PollFlags::IN), PollFd::new(&self.deaths, PollFlags::IN)];
+        fds.extend(self.unfinished.iter().map(|(_, begun)| PollFd::new(begun.told(), PollFlags::IN)));
         if rustix::event::poll(&mut fds, None).is_err() {
             return false;
         }
@@ -158,20 +203,14 @@ impl Launcher {
         ready
     }
 
-    fn carry_out(&mut self, order: Order, mut fds: Vec<OwnedFd>) -> io::Result<Option<OwnedFd>> {
+    fn carry_out(&mut self, order: Order, mut fds: Vec<OwnedFd>) -> io::Result<()> {
         match order {
             Order::Template { name, program, arguments } => {
                 let template = Template::start(&program, &arguments, &self.filters)?;
                 self.templates.insert(name, template);
-                Ok(None)
+                Ok(())
             }
-            Order::Create { id, uid } => {
-                let [netns, scratch, doors @ ..] = &fds[..] else { return Err(wrong_descriptors()) };
-                let pidfd = first::create(&first::Plan { uid, netns, scratch, doors })?;
-                let copy = pidfd.try_clone()?;
-                self.sandboxes.insert(id, pidfd);
-                Ok(Some(copy))
-            }
+            Order::Create { .. } => Err(io::Error::other("sandboxes are made elsewhere")),
             Order::Run { id, doors, mounts, process } => {
                 if fds.len() != 2 + doors + mounts.len() {
                     return Err(wrong_descriptors());
@@ -182,17 +221,15 @@ impl Launcher {
                 if !mounts.is_empty() {
                     self.attach(&pidfd, &mounts, &mount_fds)?;
                 }
-                self.start(&pidfd, process, &streams)?;
-                Ok(None)
+                self.start(&pidfd, process, &streams)
             }
             Order::Mount { id, mounts } => {
                 let pidfd = self.sandboxes.get(&id).ok_or_else(no_such_sandbox)?;
-                self.attach(pidfd, &mounts, &fds)?;
-                Ok(None)
+                self.attach(pidfd, &mounts, &fds)
             }
             Order::Forget { id } => {
                 self.sandboxes.remove(&id);
-                Ok(None)
+                Ok(())
             }
         }
     }
@@ -262,6 +299,19 @@ impl Launcher {
         sys::enter(self.own_mounts.as_fd(), libc::CLONE_NEWNS)?;
         result
     }
+}
+
+/// Which request a sandbox is made for, and what it will be called.
+struct Creation {
+    number: u64,
+    id: u64,
+}
+
+const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
+fn create(uid: u32, fds: &[OwnedFd]) -> io::Result<first::Unfinished> {
+    let [netns, scratch, doors @ ..] = fds else { return Err(wrong_descriptors()) };
+    first::begin(&first::Plan { uid, netns, scratch, doors })
 }
 
 fn wrong_descriptors() -> io::Error {

@@ -24,9 +24,15 @@ pub struct Plan<'a> {
     pub doors: &'a [OwnedFd],
 }
 
-/// Makes a sandbox and returns its first process once it is complete.
-pub fn create(plan: &Plan<'_>) -> io::Result<OwnedFd> {
-    let (mut told, tell) = io::pipe()?;
+/// A sandbox that is being made, by the process that will be its first.
+pub struct Unfinished {
+    told: io::PipeReader,
+    process: OwnedFd,
+}
+
+/// Begins to make a sandbox.
+pub fn begin(plan: &Plan<'_>) -> io::Result<Unfinished> {
+    let (told, tell) = io::pipe()?;
     let namespaces = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
     // SAFETY: the launcher has one thread.
     match unsafe { sys::fork(namespaces) }? {
@@ -34,15 +40,28 @@ pub fn create(plan: &Plan<'_>) -> io::Result<OwnedFd> {
             drop(told);
             live(plan, tell)
         }
-        Fork::Parent { pidfd } => {
-            drop(tell);
-            let mut message = String::new();
-            told.read_to_string(&mut message)?;
-            match message.as_str() {
-                "ready" => Ok(pidfd),
-                "" => Err(io::Error::other("a sandbox ended while it was made")),
-                error => Err(io::Error::other(error.to_owned())),
-            }
+        Fork::Parent { pidfd } => Ok(Unfinished { told, process: pidfd }),
+    }
+}
+
+impl Unfinished {
+    /// Has something to read, or has ended, when [`Unfinished::finish`] need not wait.
+    pub fn told(&self) -> &io::PipeReader {
+        &self.told
+    }
+
+    pub fn process(&self) -> &OwnedFd {
+        &self.process
+    }
+
+    /// The first process of the sandbox, which is complete.
+    pub fn finish(mut self) -> io::Result<OwnedFd> {
+        let mut message = String::new();
+        self.told.read_to_string(&mut message)?;
+        match message.as_str() {
+            "ready" => Ok(self.process),
+            "" => Err(io::Error::other("a sandbox ended while it was made")),
+            error => Err(io::Error::other(error.to_owned())),
         }
     }
 }
