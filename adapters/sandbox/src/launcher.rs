@@ -116,16 +116,10 @@ impl Launcher {
                 self.end_all();
                 return Ok(());
             };
-            match request.order {
-                // Answered when it is there; other orders do not wait for it.
-                Order::Create { id, uid } => match create(uid, &fds) {
-                    Ok(begun) => self.unfinished.push((Creation { number: request.number, id }, begun)),
-                    Err(error) => self.answer(request.number, Err(error))?,
-                },
-                order => {
-                    let result = self.carry_out(order, fds);
-                    self.answer(request.number, result.map(|()| None))?;
-                }
+            match self.carry_out(request.number, request.order, fds) {
+                Ok(Answered::Now) => self.answer(request.number, Ok(None))?,
+                Ok(Answered::Later) => {}
+                Err(error) => self.answer(request.number, Err(error))?,
             }
         }
     }
@@ -203,14 +197,18 @@ impl Launcher {
         ready
     }
 
-    fn carry_out(&mut self, order: Order, mut fds: Vec<OwnedFd>) -> io::Result<()> {
+    fn carry_out(&mut self, number: u64, order: Order, mut fds: Vec<OwnedFd>) -> io::Result<Answered> {
         match order {
             Order::Template { name, program, arguments } => {
                 let template = Template::start(&program, &arguments, &self.filters)?;
                 self.templates.insert(name, template);
-                Ok(())
+                Ok(Answered::Now)
             }
-            Order::Create { .. } => Err(io::Error::other("sandboxes are made elsewhere")),
+            Order::Create { id, uid } => {
+                // Other orders do not wait for it.
+                self.unfinished.push((Creation { number, id }, create(uid, &fds)?));
+                Ok(Answered::Later)
+            }
             Order::Run { id, doors, mounts, process } => {
                 if fds.len() != 2 + doors + mounts.len() {
                     return Err(wrong_descriptors());
@@ -221,15 +219,15 @@ impl Launcher {
                 if !mounts.is_empty() {
                     self.attach(&pidfd, &mounts, &mount_fds)?;
                 }
-                self.start(&pidfd, process, &streams)
+                self.start(&pidfd, process, &streams).map(|()| Answered::Now)
             }
             Order::Mount { id, mounts } => {
                 let pidfd = self.sandboxes.get(&id).ok_or_else(no_such_sandbox)?;
-                self.attach(pidfd, &mounts, &fds)
+                self.attach(pidfd, &mounts, &fds).map(|()| Answered::Now)
             }
             Order::Forget { id } => {
                 self.sandboxes.remove(&id);
-                Ok(())
+                Ok(Answered::Now)
             }
         }
     }
@@ -299,6 +297,13 @@ impl Launcher {
         sys::enter(self.own_mounts.as_fd(), libc::CLONE_NEWNS)?;
         result
     }
+}
+
+/// When the server hears what came of an order.
+enum Answered {
+    Now,
+    /// When the sandbox is complete.
+    Later,
 }
 
 /// Which request a sandbox is made for, and what it will be called.
