@@ -241,10 +241,10 @@ function textOf(value) {
   }
 }
 
-/** The body of an error frame for something thrown, rejected or handed to a callback. */
 /** How much of a message or a stack is passed on. */
 const ERROR_CHARS = 64 * 1024;
 
+/** The body of an error frame for something thrown, rejected or handed to a callback. */
 function failureOf(kind, reason, handled) {
   if (reason instanceof Missing) {
     return { kind, message: reason.message, type: 'HandlerNotFound', stack: null, frames: null, handled };
@@ -640,13 +640,13 @@ function failStart(reason) {
   channel.send(ERROR, JSON.stringify(failure));
 }
 
-/** An exception that nobody caught: the call fails, and a process in an unknown state takes no further one. */
 /** Whether the runtime that the function was written for only warns of a rejection that nobody handles. */
 function onlyWarnsOfRejections() {
   const major = dialect && /(\d+)/.exec(dialect.init.runtime || '');
   return Boolean(major) && Number(major[1]) < 15;
 }
 
+/** An exception that nobody caught: the call fails, and a process in an unknown state takes no further one. */
 function onUncaught(event, reason) {
   if (process.listenerCount(event) > 1) return; // the user's code deals with it
   if (event === 'unhandledRejection' && onlyWarnsOfRejections()) {
@@ -705,8 +705,8 @@ function prepare(rounds) {
 }
 
 /** Serves. `init(message)` is called before the function is loaded, `ready()` after it has been. */
-function serve(fd, { init, ready } = hooks) {
-  hooks = { init, ready };
+function serve(fd, own = hooks) {
+  hooks = own;
   channel = new Channel(fd, onFrame);
   channel.send(BLANK, '');
 }

@@ -13,7 +13,8 @@ const bootstrap = require('./bootstrap.js');
 
 const ORDERS = 3;
 const PRELOADED = 'assert buffer child_process crypto dns events http https net os querystring stream tls url util zlib'.split(' ');
-const [END, , BLANK] = [0, 1, 2];
+const END = 0;
+const BLANK = 2;
 const ROUNDS = 20;
 const SETTLE_MS = 20;
 

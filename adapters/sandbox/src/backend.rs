@@ -147,14 +147,8 @@ impl SandboxBackend {
 
     /// Not every build of Node.js can be forked: the first child shows it. Until then it is executed.
     async fn try_template(self: Arc<Self>, interpreter: Interpreter) {
-        let tried = async {
-            let process = fork(&interpreter, true);
-            let sandbox = self.stock.take().await.map_err(|error| error.to_string())?;
-            let mut connection = sandbox.run(process, &[]).await.map_err(|error| error.to_string())?;
-            start::await_blank(&mut connection).await
-        };
-        match tried.await {
-            Ok(()) => {
+        match self.run_blank(fork(&interpreter, true)).await {
+            Ok(_) => {
                 self.templates.lock().expect("templates lock").insert(interpreter.path);
             }
             Err(error) => tracing::warn!(
@@ -179,15 +173,21 @@ impl SandboxBackend {
         sluice_domain::KNOWN_RUNTIMES.iter().filter_map(of_pool).find(|found| pool_of(found) == pool)
     }
 
-    /// A sandbox whose process has not reported yet.
-    async fn blank_sandbox(&self, interpreter: &Interpreter) -> io::Result<(Arc<Sandbox>, Connection)> {
+    /// A sandbox in which the interpreter has loaded the bootstrap.
+    async fn blank_sandbox(&self, interpreter: &Interpreter) -> Result<(Arc<Sandbox>, Connection), String> {
         let process = if self.is_template(interpreter) {
             fork(interpreter, true)
         } else {
             execute(interpreter, crate::launcher::template_environment())
         };
-        let sandbox = self.stock.take().await?;
-        let connection = sandbox.run(process, &[]).await?;
+        self.run_blank(process).await
+    }
+
+    /// Starts a process in a sandbox and waits until it reports.
+    async fn run_blank(&self, process: Process) -> Result<(Arc<Sandbox>, Connection), String> {
+        let sandbox = self.stock.take().await.map_err(|error| error.to_string())?;
+        let mut connection = sandbox.run(process, &[]).await.map_err(|error| error.to_string())?;
+        start::await_blank(&mut connection).await?;
         Ok((sandbox, connection))
     }
 
@@ -312,10 +312,7 @@ impl Backend for SandboxBackend {
 
     async fn make_blank(&self, pool: &str) -> PortResult<Box<dyn Blank>> {
         let interpreter = self.by_pool(pool).ok_or_else(|| PortError::NotFound(format!("pool {pool}")))?;
-        let failed = |error: String| PortError::Failed(error);
-        let (sandbox, mut connection) =
-            self.blank_sandbox(interpreter).await.map_err(|error| failed(error.to_string()))?;
-        start::await_blank(&mut connection).await.map_err(failed)?;
+        let (sandbox, connection) = self.blank_sandbox(interpreter).await.map_err(PortError::Failed)?;
         Ok(Box::new(SandboxedBlank { pool: pool.to_owned(), sandbox, connection }))
     }
 
@@ -350,9 +347,7 @@ impl Backend for SandboxBackend {
         else {
             return Ok(Vec::new());
         };
-        let (sandbox, mut connection) =
-            self.blank_sandbox(interpreter).await.map_err(|error| failed(error.to_string()))?;
-        start::await_blank(&mut connection).await.map_err(failed)?;
+        let (sandbox, mut connection) = self.blank_sandbox(interpreter).await.map_err(failed)?;
         let target = environment::code_directory(dialect);
         let mount = code_mount(&code_dir).map_err(|error| failed(error.to_string()))?;
         sandbox.mount(&[(target.to_owned(), mount)]).await.map_err(|error| failed(error.to_string()))?;

@@ -104,9 +104,8 @@ fn seccomp() -> Result<String, String> {
 }
 
 fn landlock() -> Result<String, String> {
-    // SAFETY: asks for the version of the interface; no memory is passed.
-    match unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0, 1) } {
-        version if version > 0 => Ok(format!("interface version {version}")),
+    match crate::entry::landlock_version() {
+        Ok(version) if version > 0 => Ok(format!("interface version {version}")),
         _ => Err("not active in this kernel".into()),
     }
 }

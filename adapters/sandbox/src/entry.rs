@@ -81,6 +81,8 @@ const LANDLOCK_CREATE: c_long = 444;
 const LANDLOCK_ADD: c_long = 445;
 const LANDLOCK_RESTRICT: c_long = 446;
 
+const CLOEXEC: c_long = 0o2_000_000;
+
 const NEWNS: c_long = 0x0002_0000;
 const NEWCGROUP: c_long = 0x0200_0000;
 const NEWUTS: c_long = 0x0400_0000;
@@ -122,7 +124,6 @@ struct Opened(c_long);
 impl Opened {
     fn at(path: &core::ffi::CStr, flags: c_long) -> Result<Self, Failed> {
         const AT_FDCWD: c_long = -100;
-        const CLOEXEC: c_long = 0o2_000_000;
         call!("opening a path", number::OPENAT, AT_FDCWD, path.as_ptr(), flags | CLOEXEC, 0).map(Self)
     }
 }
@@ -139,7 +140,6 @@ fn place_streams(log: c_int, control: c_int) -> Outcome {
         if from <= 3 {
             return Err(Failed { step: "placing descriptors: one has the number of another", errno: 0 });
         }
-        const CLOEXEC: c_long = 0o2_000_000;
         // Children of the function do not get the control socket; an interpreter that is executed gets it from
         // its parent, which takes the mark off.
         call!("placing descriptors", number::DUP3, from, to as c_long, if to == 3 { CLOEXEC } else { 0 })?;
@@ -191,6 +191,12 @@ pub fn drop_capabilities() -> Outcome {
     call!("dropping capabilities", number::CAPSET, header.as_ptr(), none.as_ptr()).map(|_| ())
 }
 
+/// The version of landlock's interface, where the kernel has it.
+pub fn landlock_version() -> Result<c_long, Failed> {
+    const VERSION: c_long = 1;
+    call!("landlock", LANDLOCK_CREATE, core::ptr::null::<c_void>(), 0usize, VERSION)
+}
+
 /// Read and execute anywhere, write in `/tmp` only. Where the kernel has no landlock, mounts alone say so.
 fn restrict_files() -> Outcome {
     const O_PATH: c_long = 0o10_000_000;
@@ -200,11 +206,8 @@ fn restrict_files() -> Outcome {
     const READ_DIR: u64 = 1 << 3;
     const IOCTL_DEV: u64 = 1 << 15;
     const READ: u64 = EXECUTE | READ_FILE | READ_DIR;
-    const VERSION: c_long = 1;
     const PATH_BENEATH: c_long = 1;
-    let Ok(version) = call!("landlock", LANDLOCK_CREATE, core::ptr::null::<c_void>(), 0usize, VERSION) else {
-        return Ok(());
-    };
+    let Ok(version) = landlock_version() else { return Ok(()) };
     // Rights by the version of the interface that brought them; later ones brought none for files.
     let handled: u64 = match version {
         1 => (1 << 13) - 1,

@@ -192,12 +192,10 @@ impl Network {
     pub fn clear(&self) {
         let _ = filter::remove(&self.table);
         if let Ok(mut links) = Links::open() {
-            // The cables go with the bridges' ports; the first bridge may have gone by itself.
-            for position in 1..self.bridges.lock().expect("bridges lock").len() {
-                let _ = links.delete(&format!("{}u{position}", self.bridge));
-                let _ = links.delete(&format!("{}b{position}", self.bridge));
+            // Of a cable the second end goes with the first.
+            for name in links_named(&[&self.bridge]).unwrap_or_default() {
+                let _ = links.delete(&name);
             }
-            let _ = links.delete(&self.bridge);
             let _ = self.await_removal(&mut links);
         }
     }

@@ -1,7 +1,7 @@
 //! Sandboxes made ahead: complete but for the process that will run code.
 //!
-//! Making one takes the launcher a millisecond and a half, one after the other, which is what a burst of starts would
-//! wait for. The stock is filled up again when the burst is over.
+//! Making one takes a millisecond and a half of processor time, for which a burst of starts would wait. The stock is
+//! filled up again when the burst is over.
 
 use crate::sandbox::{Maker, Sandbox};
 use sluice_ports::Ahead;

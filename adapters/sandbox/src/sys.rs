@@ -197,23 +197,18 @@ pub fn set_dumpable(dumpable: bool) -> io::Result<()> {
 /// Becomes another user and group, with no others besides.
 pub fn become_user(uid: u32, gid: u32) -> io::Result<()> {
     leave_groups()?;
-    become_mapped_user(uid, gid)
+    // SAFETY: integers only. Raw system calls, because this process has one thread and the library's versions would
+    // look for others.
+    check(unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) })?;
+    // SAFETY: as above.
+    check(unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) })?;
+    Ok(())
 }
 
 /// Leaves every supplementary group: children would take them into sandboxes.
 pub fn leave_groups() -> io::Result<()> {
     // SAFETY: an empty list needs no memory.
     check(unsafe { libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<u32>()) })?;
-    Ok(())
-}
-
-/// As [`become_user`] inside a user namespace, where groups may not be set.
-pub fn become_mapped_user(uid: u32, gid: u32) -> io::Result<()> {
-    // SAFETY: integers only. Raw system calls, because this process has one thread and the library's versions would
-    // look for others.
-    check(unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) })?;
-    // SAFETY: as above.
-    check(unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) })?;
     Ok(())
 }
 
