@@ -23,7 +23,7 @@ const setCompilers = (on) => ['opt', 'sparkplug'].forEach((name) => v8.setFlagsF
 
 const native = { exports: {} };
 process.dlopen(native, path.join(__dirname, 'template.so'));
-const { claim, serve, exit, seed } = native.exports;
+const { claim, serve, exit, seed, pid } = native.exports;
 if (!claim()) exit(1); // the server sees that, and starts this Node.js anew for each instance
 
 // Functions require these, and children then share the pages.
@@ -66,6 +66,7 @@ function forgetTemplate() {
     return seconds + nanoseconds / 1e9;
   };
   process.reallyExit = exit;
+  Object.defineProperty(process, 'pid', { ...Object.getOwnPropertyDescriptor(process, 'pid'), value: pid() });
   process.execArgv = [];
   process.argv[1] = path.join(__dirname, 'bootstrap.js');
   // `Math.random` takes its seed when it is first called. Threads that the function starts get one of their own.

@@ -97,12 +97,14 @@ class Server:
             **(env or {}),
         }
         self.process = None
+        self.draining = False
         self.url = None
 
     def start(self):
         """Starts the process and returns once it says that it is ready."""
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         log = open(self.log_path, "ab")
+        self.draining = False
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=self.env
         )
@@ -150,8 +152,10 @@ class Server:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def terminate(self):
-        """Asks it to drain, without waiting for that."""
-        self.process.send_signal(signal.SIGTERM)
+        """Asks it to drain, without waiting for that. Once: a second SIGTERM would have it leave at once."""
+        if not self.draining:
+            self.draining = True
+            self.process.send_signal(signal.SIGTERM)
 
     def stop(self):
         """SIGTERM, and waits for the exit code."""

@@ -2,7 +2,7 @@
 
 import json
 
-from harness import parallel, zip_of
+from harness import parallel, wait_until, zip_of
 from scf_api import NODE, environment
 
 
@@ -206,7 +206,17 @@ def test_an_idle_instance_answers_after_a_collection_of_garbage(scf, scf_functio
         assert result.ok, result.fields
 
 
+def await_forks(scf, scf_function):
+    """Whether a host's Node.js can be forked is tried when the server starts; until then it is executed."""
+    source = (
+        "const { readFileSync } = require('fs');\n"
+        "exports.main_handler = async () => readFileSync('/proc/self/cmdline', 'utf8').includes('template.js');\n"
+    )
+    wait_until(lambda: scf.invoke(make(scf_function, source)).value, what="an instance that was forked")
+
+
 def test_no_two_instances_draw_the_same_random_numbers(scf, scf_function):
+    await_forks(scf, scf_function)
     source = (
         "const { randomUUID } = require('crypto');\n"
         "const drawn = [Math.random(), Math.random(), randomUUID()];\n"
@@ -216,6 +226,16 @@ def test_no_two_instances_draw_the_same_random_numbers(scf, scf_function):
     drawn = [result.value for result in parallel([lambda: scf.invoke(name)] * 6)]
     for position in range(3):
         assert len({numbers[position] for numbers in drawn}) == 6, drawn
+
+
+def test_a_process_knows_its_own_number(scf, scf_function):
+    await_forks(scf, scf_function)
+    source = (
+        "const { readlinkSync } = require('fs');\n"
+        "exports.main_handler = async () => [process.pid, Number(readlinkSync('/proc/self'))];\n"
+    )
+    known, true = scf.invoke(make(scf_function, source)).value
+    assert known == true
 
 
 def test_the_exit_of_a_process_has_its_code(scf, scf_function):

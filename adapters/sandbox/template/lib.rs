@@ -55,8 +55,8 @@ unsafe extern "C" {
     fn madvise(address: *mut c_void, length: usize, advice: c_int) -> c_int;
     fn statx(directory: c_int, path: *const c_char, flags: c_int, mask: u32, out: *mut Stat) -> c_int;
     fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
-    fn getpid() -> c_int;
     fn getrandom(bytes: *mut c_void, length: usize, flags: u32) -> isize;
+    fn getpid() -> c_int;
     fn syscall(number: c_long, ...) -> c_long;
 }
 

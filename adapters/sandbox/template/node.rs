@@ -1,4 +1,4 @@
-//! The library as a Node.js addon: `claim()`, `serve(fd)`, `exit(status)` and `seed()`.
+//! The library as a Node.js addon: `claim()`, `serve(fd)`, `exit(status)`, `seed()` and `pid()`.
 //!
 //! Node's own interface for addons is looked up while running, because Python loads the same file.
 
@@ -34,8 +34,8 @@ macro_rules! node {
 
 #[unsafe(no_mangle)]
 extern "C" fn napi_register_module_v1(environment: Environment, exports: Value) -> Value {
-    let functions: [(&CStr, Callback); 4] =
-        [(c"claim", claim_platform), (c"serve", serve_orders), (c"exit", exit_now), (c"seed", seed)];
+    let functions: [(&CStr, Callback); 5] =
+        [(c"claim", claim_platform), (c"serve", serve_orders), (c"exit", exit_now), (c"seed", seed), (c"pid", pid)];
     for (name, callback) in functions {
         let mut function: Value = null_mut();
         node!(
@@ -165,6 +165,12 @@ extern "C" fn seed(environment: Environment, _: *mut c_void) -> Value {
     // SAFETY: the buffer has the length that is passed.
     unsafe { crate::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
     number(environment, (i32::from_ne_bytes(bytes) & i32::MAX) | 1)
+}
+
+/// The number that the process has in its own namespace: Node remembers the one that it started with.
+extern "C" fn pid(environment: Environment, _: *mut c_void) -> Value {
+    // SAFETY: takes nothing and cannot fail.
+    number(environment, unsafe { crate::getpid() })
 }
 
 /// The event loop of the child waits on descriptors of its own.
