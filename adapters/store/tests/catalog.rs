@@ -31,6 +31,9 @@ fn function(name: &str) -> Function {
         version: 1,
         status: FunctionStatus::Active,
         status_reason: String::new(),
+        reserved_mb: None,
+        last_published: 0,
+        published_revision: 0,
         created: Timestamp(1),
         modified: Timestamp(1),
     }

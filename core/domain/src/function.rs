@@ -119,6 +119,15 @@ pub struct Function {
     pub status: FunctionStatus,
     /// Why the status is a failed one, for people.
     pub status_reason: String,
+    /// The concurrency in MB that is this function's alone, all versions together; `Some(0)` stops it.
+    #[serde(default)]
+    pub reserved_mb: Option<u64>,
+    /// The highest version number given out so far.
+    #[serde(default)]
+    pub last_published: u64,
+    /// The revision that it froze; publishing again without a change is FC's error.
+    #[serde(default)]
+    pub published_revision: u64,
     pub created: Timestamp,
     pub modified: Timestamp,
 }

@@ -4,6 +4,7 @@
 //! format; vendor names appear only as data (runtime ids, quota profiles) and in [`Dialect`], because
 //! which cloud a function was written for is a property of the function itself.
 
+mod concurrency;
 mod error;
 mod function;
 mod ids;
@@ -12,15 +13,18 @@ mod namespace;
 mod quota;
 mod runtime;
 mod validate;
+mod version;
 
+pub use concurrency::{OnDemandLimit, Provision, ProvisionConfig, ScheduledAction, TrackingPolicy};
 pub use error::{Entity, Error, ErrorKind, Field, Quota, Result, Throttle};
 pub use function::{CodePackage, Function, FunctionConfig, FunctionKey, FunctionStatus, RevisionKey};
 pub use ids::{AccountId, InstanceId, Region, RequestId, Scope, Timestamp};
 pub use invocation::{ColdReason, ColdStart, Failure, FailureKind, Invocation, LogCut, Outcome, Phases};
 pub use namespace::{Namespace, NamespaceKey};
-pub use quota::{Profile, QuotaProfile};
+pub use quota::{Profile, QuotaProfile, TrackingStep};
 pub use runtime::{Family, KNOWN_RUNTIMES, KnownRuntime, RuntimeStatus};
 pub use validate::{check_config, check_function_name, check_namespace_name, environment_bytes};
+pub use version::{Alias, AliasKey, AliasTarget, ServiceVersion, Version};
 
 /// The cloud whose API a namespace, and every function in it, belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -19,6 +19,16 @@ pub enum Profile {
     Fc,
 }
 
+/// How fast target tracking lowers a number (spec: C15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrackingStep {
+    /// To what the load asks for.
+    Full,
+    /// By a tenth, and at least one, each time.
+    Gradual,
+}
+
 /// The limits of one account in one region and one dialect. `None` means no limit.
 ///
 /// Field names are the keys of `GET|PATCH /admin/v1/regions/{region}/quota`; units are in the names.
@@ -30,7 +40,29 @@ pub struct QuotaProfile {
     pub on_demand_instances: Option<u64>,
     pub unallocatable_mb: Option<u64>,
     pub burst_per_min: Option<u64>,
+    /// New instances a minute of single namespaces that bought a budget of their own (spec: BUR-08).
+    pub namespace_burst_per_min: std::collections::BTreeMap<String, u64>,
+    /// Milliseconds between new instances of one app: for HTTP calls and for all others. Azure's rule.
+    pub start_interval_http_ms: Option<u64>,
+    pub start_interval_other_ms: Option<u64>,
     pub provisioned_burst_per_min: Option<u64>,
+    /// Start provisioned instances faster than that while many are missing (spec: BUR-06).
+    pub provisioned_burst_adaptive: bool,
+    /// How often target tracking looks at the load.
+    pub tracking_tick_s: u32,
+    /// How long after any change of its own it may lower the number.
+    pub tracking_in_window_s: u32,
+    /// How much lower at once.
+    pub tracking_in_step: TrackingStep,
+    /// Zone of scheduled actions that name none (spec: C12).
+    pub schedule_tz: String,
+    /// Scheduled actions of one version.
+    pub scheduled_actions: Option<u64>,
+    /// FC's limits on single aliases, over a region.
+    pub on_demand_rules: Option<u64>,
+    /// Calls of one function that may wait for an instance instead of being refused, and for how long.
+    pub wait_queue_depth: u64,
+    pub wait_queue_ms: u64,
     pub timeout_default_s: u32,
     pub timeout_min_s: u32,
     pub timeout_max_s: u32,
@@ -61,8 +93,10 @@ pub struct QuotaProfile {
     pub description_chars: u32,
     /// MB cap of single namespaces, by name; a namespace that is not listed has none of its own.
     pub namespace_concurrency_mb: std::collections::BTreeMap<String, u64>,
-    /// How long an idle instance is kept for reuse.
+    /// How long an idle instance is kept for reuse, while too little is known of a function.
     pub keep_alive_s: u32,
+    /// Learn from the gaps between a function's calls how long to keep its instances (spec: CON-10).
+    pub keep_alive_adaptive: bool,
     /// Bytes and lines of log kept per request in any 5 s, and bytes of one line.
     pub log_window_bytes: u64,
     pub log_window_lines: u64,
@@ -100,7 +134,19 @@ impl QuotaProfile {
             on_demand_instances: None,
             unallocatable_mb: Some(12_800),
             burst_per_min: Some(500),
+            namespace_burst_per_min: Default::default(),
+            start_interval_http_ms: None,
+            start_interval_other_ms: None,
             provisioned_burst_per_min: Some(100),
+            provisioned_burst_adaptive: false,
+            tracking_tick_s: 10,
+            tracking_in_window_s: 600,
+            tracking_in_step: TrackingStep::Full,
+            schedule_tz: "Asia/Shanghai".to_owned(),
+            scheduled_actions: Some(100),
+            on_demand_rules: None,
+            wait_queue_depth: 0,
+            wait_queue_ms: 0,
             timeout_default_s: 3,
             timeout_min_s: 1,
             timeout_max_s: 900,
@@ -129,6 +175,7 @@ impl QuotaProfile {
             description_chars: 1000,
             namespace_concurrency_mb: Default::default(),
             keep_alive_s: 300,
+            keep_alive_adaptive: true,
             log_window_bytes: 1 << 20,
             log_window_lines: 5000,
             log_line_bytes: 8192,
@@ -142,6 +189,11 @@ impl QuotaProfile {
             unallocatable_mb: None,
             burst_per_min: None,
             provisioned_burst_per_min: None,
+            tracking_tick_s: 60,
+            tracking_in_window_s: 0,
+            tracking_in_step: TrackingStep::Gradual,
+            schedule_tz: "UTC".to_owned(),
+            on_demand_rules: Some(100),
             timeout_default_s: 60,
             timeout_max_s: 600,
             init_timeout_default_s: 3,

@@ -105,6 +105,9 @@ impl Engine {
             version: 1,
             status: FunctionStatus::Creating,
             status_reason: String::new(),
+            reserved_mb: None,
+            last_published: 0,
+            published_revision: 0,
             created: now,
             modified: now,
         };

@@ -65,6 +65,9 @@ fn function(name: &str, version: u64) -> Function {
         version,
         status: FunctionStatus::Creating,
         status_reason: String::new(),
+        reserved_mb: None,
+        last_published: 0,
+        published_revision: 0,
         created: Timestamp(1),
         modified: Timestamp(2),
     }
