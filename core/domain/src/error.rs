@@ -29,6 +29,12 @@ pub enum ErrorKind {
     InUse(Entity),
     /// A countable limit of the quota profile is reached.
     QuotaExceeded(Quota),
+    /// An earlier change of this setting is still being carried out.
+    Busy(Setting),
+    /// Functions hold more for themselves than the total would be.
+    ReservedExceedsTotal,
+    /// Nothing changed since the last version was published.
+    NothingToPublish,
     /// If-Match named another version than the current one.
     PreconditionFailed,
     /// The function is being created or deleted, or failed to be.
@@ -53,6 +59,8 @@ pub enum Entity {
     Trigger,
     Layer,
     Request,
+    /// A setting of its own kind, such as a provision or an on-demand limit.
+    Setting,
     Region,
     Code,
 }
@@ -93,6 +101,23 @@ pub enum Field {
     Order,
     StartTime,
     RequestId,
+    ReservedConcurrency,
+    ProvisionedConcurrency,
+    /// Provisioned concurrency is for published versions (FC: aliases too).
+    ProvisionQualifier,
+    ProvisionType,
+    TrackingTarget,
+    MinCapacity,
+    MaxCapacity,
+    TriggerName,
+    TriggerNameDuplicate,
+    TriggerCron,
+    TriggerCronDuplicate,
+    TriggerTarget,
+    TotalConcurrency,
+    OnDemandInstances,
+    AliasName,
+    AliasRouting,
     Other(&'static str),
 }
 
@@ -107,6 +132,20 @@ pub enum Quota {
     Timeout,
     InitTimeout,
     Concurrency,
+    FunctionReserved,
+    FunctionProvisioned,
+    TotalProvisioned,
+    TotalConcurrency,
+    ScheduledActions,
+    OnDemandRules,
+}
+
+/// Settings that take a while to come into force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Setting {
+    Provisioned,
+    Reserved,
+    TotalConcurrency,
 }
 
 /// Why a request was not given an instance.

@@ -16,7 +16,7 @@ mod validate;
 mod version;
 
 pub use concurrency::{OnDemandLimit, Provision, ProvisionConfig, ScheduledAction, TrackingPolicy};
-pub use error::{Entity, Error, ErrorKind, Field, Quota, Result, Throttle};
+pub use error::{Entity, Error, ErrorKind, Field, Quota, Result, Setting, Throttle};
 pub use function::{CodePackage, Function, FunctionConfig, FunctionKey, FunctionStatus, RevisionKey};
 pub use ids::{AccountId, InstanceId, Region, RequestId, Scope, Timestamp};
 pub use invocation::{ColdReason, ColdStart, Failure, FailureKind, Invocation, LogCut, Outcome, Phases};

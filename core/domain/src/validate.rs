@@ -267,7 +267,13 @@ impl Quota {
             Quota::Memory => "memory_max_mb",
             Quota::Timeout => "timeout_max_s",
             Quota::InitTimeout => "init_timeout_max_s",
-            Quota::Concurrency => "concurrency_mb",
+            Quota::Concurrency
+            | Quota::FunctionReserved
+            | Quota::FunctionProvisioned
+            | Quota::TotalProvisioned
+            | Quota::TotalConcurrency => "concurrency_mb",
+            Quota::ScheduledActions => "scheduled_actions",
+            Quota::OnDemandRules => "on_demand_rules",
         }
     }
 }

@@ -115,7 +115,9 @@ pub fn code_of(kind: ErrorKind) -> (StatusCode, &'static str) {
     const INVALID: (StatusCode, &str) = (StatusCode::BAD_REQUEST, "InvalidArgument");
     const CHANGED_MEANWHILE: (StatusCode, &str) = (StatusCode::CONFLICT, "ConcurrentUpdateError");
     match kind {
-        ErrorKind::Missing(_) | ErrorKind::Invalid(_) | ErrorKind::Unsupported => INVALID,
+        ErrorKind::Missing(_) | ErrorKind::Invalid(_) | ErrorKind::Unsupported | ErrorKind::ReservedExceedsTotal => {
+            INVALID
+        }
         ErrorKind::NotFound(entity) => match entity {
             Entity::Namespace => (StatusCode::NOT_FOUND, "ServiceNotFound"),
             Entity::Function | Entity::Code => (StatusCode::NOT_FOUND, "FunctionNotFound"),
@@ -124,6 +126,7 @@ pub fn code_of(kind: ErrorKind) -> (StatusCode, &'static str) {
             Entity::Trigger => (StatusCode::NOT_FOUND, "TriggerNotFound"),
             Entity::Layer => (StatusCode::NOT_FOUND, "LayerNotFound"),
             Entity::Request => (StatusCode::NOT_FOUND, "StatefulAsyncInvocationNotFound"),
+            Entity::Setting => (StatusCode::NOT_FOUND, "OnDemandConfigNotFound"),
             Entity::Region => INVALID,
         },
         ErrorKind::AlreadyExists(entity) => match entity {
@@ -132,17 +135,25 @@ pub fn code_of(kind: ErrorKind) -> (StatusCode, &'static str) {
             Entity::Trigger => (StatusCode::CONFLICT, "TriggerAlreadyExists"),
             Entity::Alias => (StatusCode::CONFLICT, "AliasAlreadyExists"),
             Entity::Request => (StatusCode::CONFLICT, "StatefulAsyncInvocationAlreadyExists"),
-            Entity::Version | Entity::Layer | Entity::Region | Entity::Code => CHANGED_MEANWHILE,
+            Entity::Version | Entity::Layer | Entity::Region | Entity::Code | Entity::Setting => CHANGED_MEANWHILE,
         },
         ErrorKind::InUse(Entity::Namespace) => (StatusCode::CONFLICT, "ServiceNotEmpty"),
         ErrorKind::InUse(Entity::Function) => (StatusCode::CONFLICT, "FunctionNotEmpty"),
-        ErrorKind::InUse(_) | ErrorKind::WrongState => CHANGED_MEANWHILE,
+        ErrorKind::InUse(Entity::Setting) => (StatusCode::BAD_REQUEST, "ProvisionConfigExist"),
+        ErrorKind::NothingToPublish => (StatusCode::BAD_REQUEST, "InvalidArgument"),
+        ErrorKind::InUse(_) | ErrorKind::Busy(_) | ErrorKind::WrongState => CHANGED_MEANWHILE,
         ErrorKind::QuotaExceeded(quota) => match quota {
             Quota::Memory | Quota::Timeout | Quota::InitTimeout => INVALID,
             Quota::CodeUnzipped => (StatusCode::BAD_REQUEST, "EntityTooLarge"),
-            Quota::CodeTotal | Quota::Namespaces | Quota::FunctionsPerNamespace => {
-                (StatusCode::BAD_REQUEST, "LimitExceededError")
-            }
+            Quota::OnDemandRules
+            | Quota::ScheduledActions
+            | Quota::FunctionReserved
+            | Quota::FunctionProvisioned
+            | Quota::TotalProvisioned
+            | Quota::TotalConcurrency
+            | Quota::CodeTotal
+            | Quota::Namespaces
+            | Quota::FunctionsPerNamespace => (StatusCode::BAD_REQUEST, "LimitExceededError"),
             Quota::Concurrency => (StatusCode::TOO_MANY_REQUESTS, "ResourceExhausted"),
         },
         ErrorKind::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PreconditionFailed"),

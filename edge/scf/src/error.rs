@@ -1,7 +1,7 @@
 //! What a caller of API 3.0 reads when something is refused, and the one table from the domain's kinds of
 //! refusal to this vendor's codes.
 
-use sluice_domain::{Entity, Error, ErrorKind, Field, Quota};
+use sluice_domain::{Entity, Error, ErrorKind, Field, Quota, Setting};
 
 /// An error answer. The HTTP status is 200 all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,11 @@ pub fn code(kind: ErrorKind) -> &'static str {
         ErrorKind::NotFound(entity) => not_found(entity),
         ErrorKind::AlreadyExists(entity) | ErrorKind::InUse(entity) => in_use(entity),
         ErrorKind::QuotaExceeded(quota) => quota_exceeded(quota),
+        ErrorKind::Busy(Setting::Provisioned) => "FailedOperation.ProvisionedInProgress",
+        ErrorKind::Busy(Setting::Reserved) => "FailedOperation.ReservedInProgress",
+        ErrorKind::Busy(Setting::TotalConcurrency) => "FailedOperation.TotalConcurrencyMemoryInProgress",
+        ErrorKind::ReservedExceedsTotal => "FailedOperation.ReservedExceedTotal",
+        ErrorKind::NothingToPublish => "FailedOperation.PublishVersion",
         ErrorKind::PreconditionFailed => "FailedOperation.OperationConflict",
         ErrorKind::WrongState => "FailedOperation.FunctionStatusError",
         ErrorKind::TooLarge => "InvalidParameter.RequestTooLarge",
@@ -77,6 +82,22 @@ fn invalid(field: Field) -> &'static str {
         Field::Order => "InvalidParameterValue.Order",
         Field::StartTime => "InvalidParameterValue.StartTimeOrEndTime",
         Field::RequestId => "InvalidParameterValue.FunctionRequestId",
+        Field::ProvisionQualifier => "InvalidParameterValue.Qualifier",
+        Field::ProvisionType => "InvalidParameterValue.ProvisionType",
+        Field::TrackingTarget => "InvalidParameterValue.TrackingTarget",
+        Field::MinCapacity => "InvalidParameterValue.MinCapacity",
+        Field::MaxCapacity => "LimitExceeded.MaxCapacity",
+        Field::TriggerName => "InvalidParameterValue.ProvisionTriggerName",
+        Field::TriggerNameDuplicate => "InvalidParameterValue.ProvisionTriggerNameDuplicate",
+        Field::TriggerCron => "InvalidParameterValue.TriggerCronConfig",
+        Field::TriggerCronDuplicate => "InvalidParameterValue.ProvisionTriggerCronConfigDuplicate",
+        Field::TriggerTarget => "InvalidParameterValue.TriggerProvisionedConcurrencyNum",
+        Field::AliasName => "InvalidParameterValue.Name",
+        Field::AliasRouting => "InvalidParameterValue.RoutingConfig",
+        Field::ReservedConcurrency
+        | Field::ProvisionedConcurrency
+        | Field::TotalConcurrency
+        | Field::OnDemandInstances => "InvalidParameterValue",
         Field::InstanceType | Field::Role | Field::Other(_) => "InvalidParameterValue",
     }
 }
@@ -90,7 +111,7 @@ fn not_found(entity: Entity) -> &'static str {
         Entity::Trigger => "ResourceNotFound.Trigger",
         Entity::Layer => "ResourceNotFound.Layer",
         Entity::Region => "UnsupportedRegion",
-        Entity::Request | Entity::Code => "ResourceNotFound",
+        Entity::Request | Entity::Code | Entity::Setting => "ResourceNotFound",
     }
 }
 
@@ -101,7 +122,7 @@ fn in_use(entity: Entity) -> &'static str {
         Entity::Alias => "ResourceInUse.Alias",
         Entity::Trigger => "ResourceInUse.Trigger",
         Entity::Layer => "ResourceInUse.LayerVersion",
-        Entity::Version | Entity::Request | Entity::Region | Entity::Code => "ResourceInUse",
+        Entity::Version | Entity::Request | Entity::Region | Entity::Code | Entity::Setting => "ResourceInUse",
     }
 }
 
@@ -113,7 +134,12 @@ fn quota_exceeded(quota: Quota) -> &'static str {
         Quota::Timeout => "LimitExceeded.Timeout",
         Quota::InitTimeout => "LimitExceeded.InitTimeout",
         Quota::Concurrency => "LimitExceeded.TotalConcurrencyMemory",
-        Quota::CodeTotal | Quota::CodeUnzipped => "LimitExceeded.Quota",
+        Quota::FunctionReserved => "LimitExceeded.FunctionReservedConcurrencyMemory",
+        Quota::FunctionProvisioned => "LimitExceeded.FunctionProvisionedConcurrencyMemory",
+        Quota::TotalProvisioned => "LimitExceeded.FunctionTotalProvisionedConcurrencyMemory",
+        Quota::TotalConcurrency => "LimitExceeded.TotalConcurrencyMemory",
+        Quota::ScheduledActions => "LimitExceeded.ProvisionTriggerAction",
+        Quota::OnDemandRules | Quota::CodeTotal | Quota::CodeUnzipped => "LimitExceeded.Quota",
     }
 }
 
