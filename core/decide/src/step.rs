@@ -143,7 +143,7 @@ fn cold_reason(pool: &Pool) -> ColdReason {
     match pool {
         pool if !pool.ever_started => ColdReason::FirstCall,
         pool if pool.alive > 0 => ColdReason::AllBusy,
-        pool if pool.last_died => ColdReason::Replaced,
+        pool if pool.last_died => ColdReason::Crashed,
         _ => ColdReason::ScaledFromZero,
     }
 }

@@ -156,6 +156,14 @@ pub enum Throttle {
     Account,
     /// The namespace's concurrency, in MB.
     Namespace,
+    /// The concurrency that is the function's alone, in MB.
+    Reserved,
+    /// On-demand instances of the function through one alias.
+    FunctionInstances,
+    /// The function runs on a single instance while it is debugged.
+    Debug,
+    /// The time between two new instances of one app.
+    StartInterval,
     /// New instances in the current minute.
     Burst,
     /// On-demand instances of the region, counted in instances.
@@ -194,6 +202,10 @@ impl fmt::Display for Throttle {
         f.write_str(match self {
             Throttle::Account => "account concurrency",
             Throttle::Namespace => "namespace concurrency",
+            Throttle::Reserved => "reserved concurrency",
+            Throttle::FunctionInstances => "on-demand instances of the function",
+            Throttle::Debug => "the single instance of a function that is debugged",
+            Throttle::StartInterval => "time between new instances",
             Throttle::Burst => "new instances per minute",
             Throttle::RegionInstances => "instances of the region",
             Throttle::HostMemory => "free memory of the host",

@@ -98,23 +98,51 @@ pub enum FailureKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColdReason {
-    /// No instance of this revision has ever run.
+    /// The function has never run.
     FirstCall,
-    /// There were instances and all have been reclaimed.
+    /// The function has run, but not this code and configuration.
+    NewVersion,
+    /// There were instances and none is left, for none of the reasons below.
     ScaledFromZero,
-    /// All instances were busy.
-    AllBusy,
+    /// The last instance was reclaimed after it had been idle.
+    Reclaimed,
+    /// The last instance was ended for the memory it held.
+    Evicted,
     /// The last instance died.
-    Replaced,
+    Crashed,
+    /// All instances were busy: [`StartCause::busy`] of them.
+    AllBusy,
+    /// Kept started by the user's setting.
+    Provisioned,
+    /// A call was expected soon.
+    Expected,
+}
+
+/// Why an instance was brought up, with the numbers behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartCause {
+    pub reason: ColdReason,
+    /// Instances of the same version that were busy or starting.
+    pub busy: u64,
+    /// How long the last instance had been idle when it was reclaimed, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub idle_ms: Option<u64>,
 }
 
 /// How an instance came up and where the time went.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ColdStart {
-    pub reason: ColdReason,
+    #[serde(flatten)]
+    pub cause: StartCause,
     /// A blank sandbox was ready and was taken.
     pub from_blank: bool,
     pub phases: Phases,
+}
+
+impl From<ColdReason> for StartCause {
+    fn from(reason: ColdReason) -> Self {
+        Self { reason, busy: 0, idle_ms: None }
+    }
 }
 
 /// Milliseconds of each phase of a cold start, in order.

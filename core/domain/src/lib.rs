@@ -19,7 +19,7 @@ pub use concurrency::{OnDemandLimit, Provision, ProvisionConfig, ScheduledAction
 pub use error::{Entity, Error, ErrorKind, Field, Quota, Result, Setting, Throttle};
 pub use function::{CodePackage, Function, FunctionConfig, FunctionKey, FunctionStatus, RevisionKey};
 pub use ids::{AccountId, InstanceId, Region, RequestId, Scope, Timestamp};
-pub use invocation::{ColdReason, ColdStart, Failure, FailureKind, Invocation, LogCut, Outcome, Phases};
+pub use invocation::{ColdReason, ColdStart, Failure, FailureKind, Invocation, LogCut, Outcome, Phases, StartCause};
 pub use namespace::{Namespace, NamespaceKey};
 pub use quota::{Profile, QuotaProfile, TrackingStep};
 pub use runtime::{Family, KNOWN_RUNTIMES, KnownRuntime, RuntimeStatus};

@@ -9,9 +9,16 @@ pub fn status_code(kind: FailureKind) -> u16 {
     match kind {
         FailureKind::EventNotJson => 400,
         FailureKind::ResponseTooLarge => 407,
-        FailureKind::Throttled(Throttle::Burst) => 429,
+        FailureKind::Throttled(Throttle::Burst | Throttle::StartInterval) => 429,
         FailureKind::UserException => 430,
-        FailureKind::Throttled(Throttle::Account | Throttle::Namespace | Throttle::RegionInstances) => 432,
+        FailureKind::Throttled(
+            Throttle::Account
+            | Throttle::Namespace
+            | Throttle::Reserved
+            | Throttle::Debug
+            | Throttle::FunctionInstances
+            | Throttle::RegionInstances,
+        ) => 432,
         FailureKind::TimedOut => 433,
         FailureKind::OutOfMemory => 434,
         FailureKind::HandlerNotFound => 437,
@@ -30,11 +37,16 @@ fn status_name(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::EventNotJson => "InvalidParameterValue",
         FailureKind::ResponseTooLarge => "The size of response exceeds the upper limit (6MB)",
-        FailureKind::Throttled(Throttle::Burst) => "ResourceLimit",
+        FailureKind::Throttled(Throttle::Burst | Throttle::StartInterval) => "ResourceLimit",
         FailureKind::UserException => "user code exception caught",
-        FailureKind::Throttled(Throttle::Account | Throttle::Namespace | Throttle::RegionInstances) => {
-            "ResourceLimitReached"
-        }
+        FailureKind::Throttled(
+            Throttle::Account
+            | Throttle::Namespace
+            | Throttle::Reserved
+            | Throttle::Debug
+            | Throttle::FunctionInstances
+            | Throttle::RegionInstances,
+        ) => "ResourceLimitReached",
         FailureKind::TimedOut => "TimeLimitReached",
         FailureKind::OutOfMemory => "MemoryLimitReached",
         FailureKind::HandlerNotFound => "HandlerNotFound",

@@ -195,7 +195,7 @@ impl Engine {
                     sluice_decide::step(&mut core.state, now, Event::Ready { instance: id })
                 };
                 debug_assert!(matches!(commands.as_slice(), [Command::Dispatch { .. }]));
-                let start = ColdStart { reason, from_blank: started.from_blank, phases };
+                let start = ColdStart { cause: reason.into(), from_blank: started.from_blank, phases };
                 let cold = Cold { start, log: started.log, log_cut: started.log_cut };
                 Ok(Seat { instance: started.instance, cold: Some(cold) })
             }
@@ -204,7 +204,7 @@ impl Engine {
                 self.inner.carry_out(&serving.scope, commands);
                 let (mut none, init) = start_failed(error);
                 let phases = Phases { queue_ms: millis(queue), init_ms: millis(init), ..Phases::default() };
-                none.cold_start = Some(ColdStart { reason, from_blank: false, phases });
+                none.cold_start = Some(ColdStart { cause: reason.into(), from_blank: false, phases });
                 none.instance = Some(id);
                 Err(Box::new(none))
             }
@@ -303,6 +303,9 @@ fn refused(serving: &Serving, refusal: Refusal) -> NoSeat {
     let message = match refusal.throttle {
         Throttle::Account => {
             format!("Function [ {name} ] concurrency exceeded region unreserved quota {limit} MB ({used} MB in use)")
+        }
+        Throttle::Reserved | Throttle::Debug | Throttle::FunctionInstances | Throttle::StartInterval => {
+            format!("Function [ {name} ] concurrency exceeded {} {limit} ({used} in use)", refusal.throttle)
         }
         Throttle::Namespace => {
             format!("Function [ {name} ] concurrency exceeded namespace quota {limit} MB ({used} MB in use)")

@@ -210,7 +210,7 @@ fn cold_starts_say_why() {
     world.feed(Event::StartFailed { instance: second });
     world.feed(Event::Done { instance: first, reusable: false });
     let (why, third) = reason(world.arrive(1));
-    assert_eq!(why, ColdReason::Replaced);
+    assert_eq!(why, ColdReason::Crashed);
     world.feed(Event::Ready { instance: third });
     world.done(third);
     world.now = 5000;

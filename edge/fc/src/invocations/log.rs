@@ -62,7 +62,8 @@ mod tests {
 
     fn invocation(log: &str, cold: bool, duration_ms: f64, outcome: Outcome) -> Invocation {
         let scope = Scope { account: "1".into(), region: "r".into() };
-        let cold_start = ColdStart { reason: ColdReason::FirstCall, from_blank: false, phases: Phases::default() };
+        let cold_start =
+            ColdStart { cause: ColdReason::FirstCall.into(), from_blank: false, phases: Phases::default() };
         Invocation {
             request_id: "ID".into(),
             function: FunctionKey { scope, dialect: Dialect::Fc, namespace: "s".into(), name: "f".into() },

@@ -95,7 +95,9 @@ fn render(record: &Invocation) -> Value {
 
 fn render_cold_start(start: &ColdStart) -> Value {
     json!({
-        "reason": start.reason,
+        "reason": start.cause.reason,
+        "busy": start.cause.busy,
+        "idle_ms": start.cause.idle_ms,
         "from_blank": start.from_blank,
         "phases": start.phases,
         "total_ms": start.phases.total_ms(),

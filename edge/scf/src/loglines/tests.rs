@@ -40,7 +40,7 @@ fn a_warm_call_has_six_kinds_of_lines() {
 fn a_cold_call_reports_its_phases() {
     let mut cold = invocation();
     let phases = Phases { queue_ms: 1.0, sandbox_ms: 2.0, mount_ms: 4.0, init_ms: 8.0 };
-    cold.cold_start = Some(ColdStart { reason: ColdReason::FirstCall, from_blank: true, phases });
+    cold.cold_start = Some(ColdStart { cause: ColdReason::FirstCall.into(), from_blank: true, phases });
     cold.log = "no line end".into();
     cold.log_cut = LogCut { lines: 3, bytes: 40 };
     let text = render(&cold);

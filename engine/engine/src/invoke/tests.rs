@@ -165,7 +165,7 @@ async fn a_dead_idle_instance_is_replaced_unseen() {
     let second = world.invoke("hello").await;
     assert!(second.is_success());
     assert_ne!(first.instance, second.instance);
-    assert_eq!(second.cold_start.unwrap().reason, ColdReason::Replaced);
+    assert_eq!(second.cold_start.unwrap().cause.reason, ColdReason::Crashed);
 }
 
 #[tokio::test]
