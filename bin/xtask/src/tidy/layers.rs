@@ -1,7 +1,7 @@
 //! The layer rule: which crate may depend on which.
 //!
-//! domain ← decide ← engine; domain ← ports ← engine; edges see domain and engine; adapters see domain and
-//! ports; the binary sees everything. Nothing depends on an edge, an adapter or a binary but the binary and the
+//! domain ← decide ← engine; decide ← simulate; domain ← ports ← engine; edges see domain and engine; adapters see
+//! domain and ports; the binary sees everything. Nothing depends on an edge, an adapter or a binary but the binary and the
 //! benches. Dev-dependencies are free: tests may stand a layer on the fakes of another.
 
 use anyhow::{Context, bail};
@@ -12,6 +12,7 @@ use toml::{Table, Value};
 enum Layer {
     Domain,
     Decide,
+    Simulate,
     Ports,
     Engine,
     Edge,
@@ -30,6 +31,7 @@ impl Layer {
         Some(match path {
             "core/domain" => Domain,
             "core/decide" => Decide,
+            "core/simulate" => Simulate,
             "engine/ports" => Ports,
             "engine/engine" => Engine,
             "bin/sluice" => Binary,
@@ -46,12 +48,13 @@ impl Layer {
         match self {
             Domain | Xtask => &[],
             Decide | Ports => &[Domain],
+            Simulate => &[Domain, Decide],
             Engine => &[Domain, Decide, Ports],
             Edge => &[Domain, Engine],
             Adapter => &[Domain, Ports],
             Bench => &[Domain, Edge],
-            Properties => &[Domain, Decide, Ports, Engine, Edge, Adapter],
-            Binary => &[Domain, Decide, Ports, Engine, Edge, Adapter],
+            Properties => &[Domain, Decide, Simulate, Ports, Engine, Edge, Adapter],
+            Binary => &[Domain, Decide, Simulate, Ports, Engine, Edge, Adapter],
         }
     }
 
@@ -68,7 +71,7 @@ impl Layer {
     fn makes_do_with(self) -> Option<&'static [&'static str]> {
         match self {
             // Pure: nothing that could do I/O, read a clock, log or roll dice.
-            Domain | Decide => Some(&["bytes", "jiff", "serde", "serde_json", "thiserror"]),
+            Domain | Decide | Simulate => Some(&["bytes", "jiff", "serde", "serde_json", "thiserror"]),
             _ => None,
         }
     }
