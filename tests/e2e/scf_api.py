@@ -127,6 +127,49 @@ class Scf:
         self.call("UpdateFunctionConfiguration", FunctionName=name, Namespace=namespace, **fields)
         return self.wait_active(name, namespace)
 
+    def publish(self, name, **fields):
+        """PublishVersion; the new version's number, as text."""
+        return self.call("PublishVersion", FunctionName=name, **fields)["FunctionVersion"]
+
+    def versions(self, name, **fields):
+        return self.call("ListVersionByFunction", FunctionName=name, Limit=100, **fields)["FunctionVersion"]
+
+    def point(self, name, alias, version, second=None, weight=0.0, action="UpdateAlias", **fields):
+        """Points an alias at a version, and at a second one with a share of the calls."""
+        if second is not None:
+            fields["RoutingConfig"] = {"AdditionalVersionWeights": [{"Version": second, "Weight": weight}]}
+        self.call(action, FunctionName=name, Name=alias, FunctionVersion=version, **fields)
+
+    def reserve(self, name, mb, **fields):
+        self.call("PutReservedConcurrencyConfig", FunctionName=name, ReservedConcurrencyMem=mb, **fields)
+
+    def reserved(self, name):
+        return self.call("GetReservedConcurrencyConfig", FunctionName=name)["ReservedMem"]
+
+    def provision(self, name, version, count=0, **fields):
+        self.call(
+            "PutProvisionedConcurrencyConfig",
+            FunctionName=name,
+            Qualifier=version,
+            VersionProvisionedConcurrencyNum=count,
+            **fields,
+        )
+
+    def provisions(self, name, **fields):
+        """What is provisioned of a function, by version."""
+        found = self.call("GetProvisionedConcurrencyConfig", FunctionName=name, **fields)["Allocated"]
+        return {one["Qualifier"]: one for one in found}
+
+    def provisioned(self, name, version, count, timeout=60):
+        """Waits until as many instances of a version are ready as were asked for."""
+
+        def done():
+            found = self.provisions(name).get(version)
+            ready = found and found["AvailableProvisionedConcurrencyNum"] == count
+            return found if ready and found["Status"] == "Done" else None
+
+        return wait_until(done, timeout, f"{count} instances of {name} {version} are ready")
+
     def delete(self, name, namespace="default"):
         self.call("DeleteFunction", FunctionName=name, Namespace=namespace)
 

@@ -99,6 +99,7 @@ fn parse_error(body: &[u8]) -> Result<Failure, Malformed> {
         stack: document.stack,
         frames: document.frames,
         handled: document.handled,
+        refusal: None,
     })
 }
 

@@ -1,10 +1,13 @@
 //! The SQLite catalog keeps the port's promises, survives being dropped, and says what is wrong with a file.
 #![allow(clippy::disallowed_methods, reason = "measures how long a call takes")]
 
-use sluice_domain::{CodePackage, Dialect, Function, FunctionConfig, FunctionKey, FunctionStatus, Scope, Timestamp};
+use sluice_domain::{
+    CodePackage, Dialect, Function, FunctionConfig, FunctionKey, FunctionStatus, Profile, QuotaProfile, Scope,
+    Timestamp,
+};
 use sluice_ports::{Catalog, PortError, conformance};
 use sluice_store::SqliteCatalog;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Instant};
 use tempfile::TempDir;
 
@@ -112,7 +115,7 @@ async fn a_newer_schema_is_refused_untouched() {
     raw.close().await.unwrap();
     let before = std::fs::read(&path).unwrap();
     let message = refusal(&path).await;
-    assert!(message.contains("99") && message.contains("up to 1"), "{message}");
+    assert!(message.contains("99") && message.contains("up to 2"), "{message}");
     assert!(message.contains(&path.display().to_string()), "{message}");
     assert!(std::fs::read(&path).unwrap() == before, "the file was changed");
 }
@@ -150,6 +153,66 @@ async fn a_document_of_another_shape_is_reported_without_its_content() {
     sqlx::query(update).execute(&mut raw).await.unwrap();
     let message = catalog.load().await.unwrap_err().to_string();
     assert!(message.contains("a stored function") && !message.contains("hunter2"), "{message}");
+}
+
+/// What the first schema held: the tables of later ones are gone, and with them the note that they were made.
+async fn as_of_the_first_schema(path: &Path) -> SqliteConnection {
+    SqliteCatalog::open(path).await.unwrap().close().await.unwrap();
+    let mut raw = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    for table in ["versions", "service_versions", "aliases", "provisions", "on_demand"] {
+        sqlx::query(AssertSqlSafe(format!("DROP TABLE {table}"))).execute(&mut raw).await.unwrap();
+    }
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE version > 1").execute(&mut raw).await.unwrap();
+    raw
+}
+
+/// A quota as a program stored it that knew no limit but these, and one that nobody knows if asked to.
+fn old_quota(unknown: bool) -> String {
+    let mut quota = serde_json::json!({"profile": "scf-64", "concurrency_mb": 7000, "namespaces": null});
+    if unknown {
+        quota["concurrency_gb"] = 7.into();
+    }
+    let scope = serde_json::json!({"account": "1", "region": "ap-guangzhou"});
+    serde_json::json!({"scope": scope, "dialect": "scf", "quota": quota}).to_string()
+}
+
+#[tokio::test]
+async fn an_older_data_directory_opens_and_takes_new_limits_from_its_profile() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("catalog.db");
+    let mut raw = as_of_the_first_schema(&path).await;
+    let insert = "INSERT INTO quotas VALUES ('1', 'ap-guangzhou', 'scf', ?1)";
+    sqlx::query(insert).bind(old_quota(false)).execute(&mut raw).await.unwrap();
+    let mut old = serde_json::to_value(function("old")).unwrap();
+    for key in ["reserved_mb", "last_published", "published_revision"] {
+        old.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    sqlx::query("INSERT INTO functions VALUES ('1', 'ap-guangzhou', 'scf', 'default', 'old', 1, ?1)")
+        .bind(old.to_string())
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    raw.close().await.unwrap();
+    let catalog = SqliteCatalog::open(&path).await.unwrap();
+    let snapshot = catalog.load().await.unwrap();
+    assert_eq!(snapshot.functions, [function("old")]);
+    let profile = QuotaProfile::named(Profile::Scf64);
+    let expected = QuotaProfile { concurrency_mb: Some(7000), namespaces: None, ..profile };
+    assert_eq!(snapshot.quotas[0].quota, expected);
+    catalog.put_quota(&snapshot.quotas[0]).await.unwrap();
+    assert_eq!(catalog.load().await.unwrap().quotas, snapshot.quotas);
+}
+
+#[tokio::test]
+async fn a_limit_that_nobody_knows_is_not_left_out() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("catalog.db");
+    let catalog = SqliteCatalog::open(&path).await.unwrap();
+    let mut raw = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    let insert = "INSERT INTO quotas VALUES ('1', 'ap-guangzhou', 'scf', ?1)";
+    sqlx::query(insert).bind(old_quota(true)).execute(&mut raw).await.unwrap();
+    let message = catalog.load().await.unwrap_err().to_string();
+    assert!(message.contains("a stored quota"), "{message}");
 }
 
 #[tokio::test]

@@ -1,366 +1,178 @@
-//! Admission, dispatch and reclaim.
+//! One event in, commands out.
 
 use crate::{
-    Command, Event, Millis, PoolId, PoolSpec, Refusal, RequestSeq, State, StopReason,
-    state::{Due, Instance, InstanceState, Pool},
+    Command, Event, Limits, Millis, PoolId, PoolSpec, ProvisionId, State, StopReason,
+    dispatch::Seeker,
+    instances::Place,
+    pool::{Pool, Timer},
+    state::Rule,
 };
-use sluice_domain::{ColdReason, InstanceId, Throttle};
 
-/// Applies one event and says what follows from it.
-pub fn step(state: &mut State, now: Millis, event: Event) -> Vec<Command> {
+/// Applies one event and adds what follows from it to `out`. `now` that goes back counts as standing still.
+pub fn step(state: &mut State, now: Millis, event: Event, out: &mut Vec<Command>) {
+    let now = now.max(state.now);
+    state.now = now;
     match event {
-        Event::PoolOpened { pool, spec } => open(state, pool, spec),
-        Event::PoolRetired { pool } => retire(state, pool),
-        Event::Arrived { request, pool, free_mib } => arrived(state, now, request, pool, free_mib),
-        Event::Ready { instance } => ready(state, instance),
-        Event::StartFailed { instance } => start_failed(state, instance),
-        Event::Done { instance, reusable } => done(state, now, instance, reusable),
-        Event::Died { instance } => died(state, instance),
-        Event::LimitsChanged(limits) => {
-            state.limits = limits;
-            requeue_expiry(state);
-            Vec::new()
+        Event::Arrived { request, pool, rule, trigger, free_mib } => {
+            state.arrived(now, Seeker { request, pool: pool.0, rule, trigger, free_mib }, out);
         }
-        Event::Tick => tick(state, now),
-    }
-}
-
-fn open(state: &mut State, pool: PoolId, spec: PoolSpec) -> Vec<Command> {
-    state.pools.entry(pool).or_insert_with(|| Pool {
-        spec,
-        idle: Vec::new(),
-        alive: 0,
-        ever_started: false,
-        last_died: false,
-        retired: false,
-    });
-    Vec::new()
-}
-
-fn retire(state: &mut State, id: PoolId) -> Vec<Command> {
-    let Some(pool) = state.pools.get_mut(&id) else { return Vec::new() };
-    pool.retired = true;
-    let idle = std::mem::take(&mut pool.idle);
-    let commands =
-        idle.iter().map(|instance| Command::Stop { instance: *instance, reason: StopReason::Retired }).collect();
-    for instance in idle {
-        forget(state, instance);
-    }
-    drop_pool_if_empty(state, id);
-    commands
-}
-
-fn arrived(state: &mut State, now: Millis, request: RequestSeq, id: PoolId, free_mib: u64) -> Vec<Command> {
-    let Some(pool) = state.pools.get(&id) else {
-        debug_assert!(false, "a request for a pool that was never opened");
-        return Vec::new();
-    };
-    if let Err(refusal) = admit(state, &pool.spec) {
-        return vec![Command::Refuse { request, refusal }];
-    }
-    if let Some(instance) = state.pools.get_mut(&id).and_then(|pool| pool.idle.pop()) {
-        occupy(state, id);
-        if let Some(found) = state.instances.get_mut(&instance) {
-            found.state = InstanceState::Busy;
-            found.frozen = false;
+        Event::Done { instance, reusable } => state.done(now, instance, reusable, out),
+        Event::Ready { instance } => state.ready(now, instance, out),
+        Event::StartFailed { instance } => state.start_failed(now, instance, out),
+        Event::Died { instance } => state.died(now, instance, out),
+        Event::GaveUp { request, pool } => state.gave_up(now, request, pool.0, out),
+        Event::Tick => state.tick(now, out),
+        Event::PoolOpened { pool, spec } => state.open(now, pool, spec),
+        Event::PoolRetired { pool } => state.retire(now, pool, out),
+        Event::FunctionChanged { function, reserved_mb, debug } => {
+            state.function_changed(&function, reserved_mb, debug);
+            state.serve_waiting(now, out);
         }
-        return vec![Command::Dispatch { request, instance }];
-    }
-    start(state, now, request, id, free_mib)
-}
-
-/// The limit chain: scope, then namespace. Only what a request itself takes is counted, so idle instances of
-/// one function never keep another from running.
-fn admit(state: &State, spec: &PoolSpec) -> Result<(), Refusal> {
-    let refuse = |throttle, limit, used| Err(Refusal { throttle, limit, used, retry_after_ms: None });
-    if let Some(limit) = state.limits.concurrency_mb.filter(|limit| state.busy_mb + spec.memory_mb > *limit) {
-        return refuse(Throttle::Account, limit, state.busy_mb);
-    }
-    if let Some(limit) = state.limits.namespace_mb.get(&spec.namespace) {
-        let used = state.namespace_busy_mb.get(&spec.namespace).copied().unwrap_or(0);
-        if used + spec.memory_mb > *limit {
-            return refuse(Throttle::Namespace, *limit, used);
+        Event::FunctionRemoved { function } => {
+            state.function_changed(&function, None, false);
+            state.serve_waiting(now, out);
         }
-    }
-    match state.limits.instances {
-        Some(limit) if state.busy_instances >= limit => refuse(Throttle::RegionInstances, limit, state.busy_instances),
-        _ => Ok(()),
+        Event::RuleChanged { rule, instances } => {
+            state.rule_changed(rule, instances);
+            state.serve_waiting(now, out);
+        }
+        Event::ProvisionChanged { provision, pool, config, since } => {
+            state.provision_changed(now, provision, (pool, config, since), out);
+        }
+        Event::ProvisionRemoved { provision } => state.provision_removed(now, provision, out),
+        Event::LimitsChanged(limits) => state.limits_changed(now, *limits, out),
+        Event::WallClock { ahead_ms } => state.wall_moved(now, ahead_ms),
     }
 }
 
-fn start(state: &mut State, now: Millis, request: RequestSeq, id: PoolId, free_mib: u64) -> Vec<Command> {
-    let minute = now / 60_000;
-    if state.burst.minute != minute {
-        state.burst = crate::state::Burst { minute, started: 0 };
+impl State {
+    fn open(&mut self, now: Millis, id: PoolId, spec: PoolSpec) {
+        let index = id.0 as usize;
+        if self.pools.len() <= index {
+            self.pools.resize_with(index + 1, || None);
+        }
+        if self.pools[index].is_some() {
+            return;
+        }
+        let function = self.function_index(&spec.function);
+        let namespace = self.namespace_index(&spec.namespace);
+        let habits =
+            spec.replaces.and_then(|old| self.find_pool(old)).map(|old| old.habits.clone()).unwrap_or_default();
+        let found = &mut self.functions[function as usize];
+        found.name.clone_from(&spec.name);
+        found.namespace = namespace;
+        found.pools.push(id.0);
+        self.pools[index] = Some(Box::new(Pool::new(spec, function, namespace, now, habits)));
     }
-    if let Some(limit) = state.limits.burst_per_min.filter(|limit| state.burst.started >= *limit) {
-        let refusal = Refusal {
-            throttle: Throttle::Burst,
-            limit,
-            used: state.burst.started,
-            retry_after_ms: Some((minute + 1) * 60_000 - now),
+
+    fn retire(&mut self, now: Millis, id: PoolId, out: &mut Vec<Command>) {
+        if self.find_pool(id).is_none() {
+            return;
+        }
+        self.provisions.retain(|_, found| found.pool != id.0);
+        self.short.remove(&id.0);
+        self.queued.remove(&id.0);
+        let pool = self.pool_mut(id.0);
+        pool.retired = true;
+        pool.provisioned_target = 0;
+        for place in [Place::Idle, Place::ProvisionedIdle] {
+            // The last one to end takes the pool with it.
+            while let Some(slot) = self.find_pool(id).and_then(|pool| pool.list(place).last()) {
+                self.end(now, slot, StopReason::Retired, out);
+            }
+        }
+        // What is busy or starting takes nothing new and ends when it is done.
+        for place in [Place::Partial, Place::ProvisionedPartial, Place::StartingRoom] {
+            while let Some(slot) = self.find_pool(id).and_then(|pool| pool.list(place).last()) {
+                self.place(slot, Place::Nowhere);
+            }
+        }
+        let waiting = match self.pools[id.0 as usize].as_deref_mut() {
+            Some(pool) => std::mem::take(&mut pool.waiting),
+            None => return,
         };
-        return vec![Command::Refuse { request, refusal }];
+        out.extend(waiting.into_iter().map(|waiting| Command::Redirect { request: waiting.request }));
+        if self.pool(id.0).alive == 0 {
+            self.drop_pool(id.0);
+        }
+        self.serve_waiting(now, out);
     }
-    let memory = state.pools[&id].spec.memory_mb;
-    let mut commands = Vec::new();
-    let claimed = state.starting_mb.min(free_mib);
-    if free_mib - claimed < memory {
-        commands = evict(state, memory - (free_mib - claimed), id);
-        if commands.is_empty() {
-            let refusal =
-                Refusal { throttle: Throttle::HostMemory, limit: free_mib, used: claimed, retry_after_ms: None };
-            return vec![Command::Refuse { request, refusal }];
+
+    pub(crate) fn drop_pool(&mut self, index: u32) {
+        let Some(pool) = self.pools[index as usize].take() else { return };
+        let function = &mut self.functions[pool.function as usize];
+        function.pools.retain(|other| *other != index);
+        function.usage.add(pool.usage);
+        self.drop_function(pool.function);
+    }
+
+    fn function_changed(&mut self, id: &str, reserved_mb: Option<u64>, debug: bool) {
+        let index = self.function_index(id);
+        let function = &mut self.functions[index as usize];
+        let old = std::mem::replace(&mut function.reserved_mb, reserved_mb);
+        function.debug = debug;
+        let used = function.used_mb;
+        self.reserved_mb = self.reserved_mb - old.unwrap_or(0) + reserved_mb.unwrap_or(0);
+        match (old, reserved_mb) {
+            (None, Some(_)) => self.shared_mb -= used,
+            (Some(_), None) => self.shared_mb += used,
+            _ => {}
+        }
+        self.drop_function(index);
+    }
+
+    fn rule_changed(&mut self, id: crate::RuleId, limit: Option<u64>) {
+        let rule = self.rules.entry(id).or_insert(Rule { limit: None, used: 0 });
+        rule.limit = limit;
+        if limit.is_none() && rule.used == 0 {
+            self.rules.remove(&id);
         }
     }
-    let instance = InstanceId(state.next_instance);
-    state.next_instance += 1;
-    state.burst.started += 1;
-    state.starting_mb += memory;
-    occupy(state, id);
-    commands.push(Command::Start { instance, pool: id, request, reason: cold_reason(&state.pools[&id]) });
-    if let Some(pool) = state.pools.get_mut(&id) {
-        pool.alive += 1;
-        pool.ever_started = true;
-        pool.last_died = false;
-    }
-    let starting = InstanceState::Starting { request };
-    state.instances.insert(
-        instance,
-        Instance {
-            pool: id,
-            state: starting,
-            idle_since: now,
-            frozen: false,
-            in_freeze_queue: false,
-            in_expiry_queue: false,
-        },
-    );
-    commands
-}
 
-fn cold_reason(pool: &Pool) -> ColdReason {
-    match pool {
-        pool if !pool.ever_started => ColdReason::FirstCall,
-        pool if pool.alive > 0 => ColdReason::AllBusy,
-        pool if pool.last_died => ColdReason::Crashed,
-        _ => ColdReason::ScaledFromZero,
-    }
-}
-
-/// Ends idle instances, least recently used first, until about `wanted_mb` should be free. What an idle
-/// instance really holds is not known here; its full limit is counted, which errs on the side of few.
-fn evict(state: &mut State, wanted_mb: u64, keep: PoolId) -> Vec<Command> {
-    let mut idle: Vec<(Millis, InstanceId)> = state
-        .instances
-        .iter()
-        .filter(|(_, found)| found.state == InstanceState::Idle && found.pool != keep)
-        .map(|(id, found)| (found.idle_since, *id))
-        .collect();
-    idle.sort_unstable();
-    let mut chosen = Vec::new();
-    let mut freed = 0;
-    for (_, instance) in idle {
-        if freed >= wanted_mb {
-            break;
+    fn limits_changed(&mut self, now: Millis, limits: Limits, out: &mut Vec<Command>) {
+        let replan = self.limits.plan_rules() != limits.plan_rules();
+        self.limits = limits;
+        for namespace in &mut self.namespaces {
+            namespace.limit_mb = self.limits.namespace_mb.get(&namespace.name).copied();
+            namespace.burst_limit = self.limits.namespace_burst_per_min.get(&namespace.name).copied();
         }
-        let pool = state.instances[&instance].pool;
-        freed += state.pools.get(&pool).map_or(0, |pool| pool.spec.memory_mb);
-        chosen.push(instance);
-    }
-    if freed < wanted_mb {
-        return Vec::new();
-    }
-    let stop = |instance| Command::Stop { instance, reason: StopReason::MemoryPressure };
-    chosen.iter().for_each(|instance| remove_idle(state, *instance));
-    chosen.into_iter().map(stop).collect()
-}
-
-fn ready(state: &mut State, instance: InstanceId) -> Vec<Command> {
-    let Some(found) = state.instances.get_mut(&instance) else { return Vec::new() };
-    let InstanceState::Starting { request } = found.state else { return Vec::new() };
-    found.state = InstanceState::Busy;
-    let pool = found.pool;
-    let memory = state.pools.get(&pool).map_or(0, |pool| pool.spec.memory_mb);
-    state.starting_mb = state.starting_mb.saturating_sub(memory);
-    vec![Command::Dispatch { request, instance }]
-}
-
-fn start_failed(state: &mut State, instance: InstanceId) -> Vec<Command> {
-    let Some(found) = state.instances.get(&instance) else { return Vec::new() };
-    if matches!(found.state, InstanceState::Starting { .. }) {
-        let pool = found.pool;
-        let memory = state.pools.get(&pool).map_or(0, |pool| pool.spec.memory_mb);
-        state.starting_mb = state.starting_mb.saturating_sub(memory);
-        release(state, pool);
-        mark_died(state, pool);
-        forget(state, instance);
-        drop_pool_if_empty(state, pool);
-    }
-    Vec::new()
-}
-
-fn done(state: &mut State, now: Millis, instance: InstanceId, reusable: bool) -> Vec<Command> {
-    let Some(found) = state.instances.get_mut(&instance) else { return Vec::new() };
-    if found.state != InstanceState::Busy {
-        return Vec::new();
-    }
-    let id = found.pool;
-    release(state, id);
-    let retired = state.pools.get(&id).is_none_or(|pool| pool.retired);
-    if !reusable || retired {
-        if !reusable {
-            mark_died(state, id);
+        for index in 0..self.pools.len() as u32 {
+            if self.pools[index as usize].is_some() {
+                // A shorter keep-alive counts from now on, not from the next time an instance is idle.
+                if let Some(at) = self.first_expiry(index) {
+                    self.arm(Timer::Expire, index, at.max(now));
+                }
+                if self.pool(index).provisioned_target > 0 {
+                    self.reconcile(now, index, out);
+                }
+            }
         }
-        forget(state, instance);
-        drop_pool_if_empty(state, id);
-        let reason = if reusable { StopReason::Retired } else { StopReason::Unusable };
-        return vec![Command::Stop { instance, reason }];
-    }
-    if let Some(found) = state.instances.get_mut(&instance) {
-        found.state = InstanceState::Idle;
-        found.idle_since = now;
-    }
-    if let Some(pool) = state.pools.get_mut(&id) {
-        pool.idle.push(instance);
-    }
-    enqueue(state, instance);
-    Vec::new()
-}
-
-fn died(state: &mut State, instance: InstanceId) -> Vec<Command> {
-    let Some(found) = state.instances.get(&instance) else { return Vec::new() };
-    let pool = found.pool;
-    match found.state {
-        InstanceState::Idle => {
-            remove_idle(state, instance);
-            mark_died(state, pool);
+        if replan {
+            self.rebuild_plans(now, out);
         }
-        InstanceState::Busy => {
-            release(state, pool);
-            mark_died(state, pool);
-            forget(state, instance);
-        }
-        InstanceState::Starting { .. } => return start_failed(state, instance),
+        self.serve_waiting(now, out);
     }
-    drop_pool_if_empty(state, pool);
-    vec![Command::Stop { instance, reason: StopReason::Unusable }]
-}
 
-/// Puts a newly idle instance into the queues it is not in yet. One that was used since it was queued is
-/// queued again, with its new time, when its turn comes.
-fn enqueue(state: &mut State, instance: InstanceId) {
-    let (freeze_after, keep_alive) = (state.limits.freeze_after_ms, state.limits.keep_alive_ms);
-    let Some(found) = state.instances.get_mut(&instance) else { return };
-    if !std::mem::replace(&mut found.in_freeze_queue, true) {
-        state.freeze_due.push_back(Due { at: found.idle_since + freeze_after, instance });
-    }
-    if !std::mem::replace(&mut found.in_expiry_queue, true) {
-        state.expiry_due.push_back(Due { at: found.idle_since + keep_alive, instance });
-    }
-}
-
-fn tick(state: &mut State, now: Millis) -> Vec<Command> {
-    let mut commands = Vec::new();
-    while let Some(due) = state.freeze_due.front().copied().filter(|due| due.at <= now) {
-        state.freeze_due.pop_front();
-        let after = state.limits.freeze_after_ms;
-        let Some(found) = state.instances.get_mut(&due.instance) else { continue };
-        found.in_freeze_queue = false;
-        if found.state != InstanceState::Idle || found.frozen {
-            continue;
-        }
-        if found.idle_since + after <= now {
-            found.frozen = true;
-            commands.push(Command::Freeze { instance: due.instance });
-        } else {
-            found.in_freeze_queue = true;
-            insert_due(&mut state.freeze_due, Due { at: found.idle_since + after, instance: due.instance });
+    fn wall_moved(&mut self, now: Millis, ahead_ms: i64) {
+        self.wall_ahead = ahead_ms;
+        let mut ids: Vec<ProvisionId> = self.provisions.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.arm_next(now, id);
         }
     }
-    while let Some(due) = state.expiry_due.front().copied().filter(|due| due.at <= now) {
-        state.expiry_due.pop_front();
-        let keep = state.limits.keep_alive_ms;
-        let Some(found) = state.instances.get_mut(&due.instance) else { continue };
-        found.in_expiry_queue = false;
-        if found.state != InstanceState::Idle {
-            continue;
-        }
-        if found.idle_since + keep <= now {
-            remove_idle(state, due.instance);
-            commands.push(Command::Stop { instance: due.instance, reason: StopReason::Idle });
-        } else {
-            found.in_expiry_queue = true;
-            insert_due(&mut state.expiry_due, Due { at: found.idle_since + keep, instance: due.instance });
-        }
-    }
-    commands
-}
 
-/// Keeps the queue ordered. Nearly always this is the back.
-fn insert_due(queue: &mut std::collections::VecDeque<Due>, due: Due) {
-    let place = queue.partition_point(|queued| queued.at <= due.at);
-    queue.insert(place, due);
-}
-
-/// A changed keep-alive moves every deadline.
-fn requeue_expiry(state: &mut State) {
-    let keep = state.limits.keep_alive_ms;
-    for due in &mut state.expiry_due {
-        if let Some(found) = state.instances.get(&due.instance) {
-            due.at = found.idle_since + keep;
-        }
-    }
-    state.expiry_due.make_contiguous().sort_by_key(|due| due.at);
-}
-
-fn occupy(state: &mut State, id: PoolId) {
-    let Some(pool) = state.pools.get(&id) else { return };
-    state.busy_mb += pool.spec.memory_mb;
-    state.busy_instances += 1;
-    match state.namespace_busy_mb.get_mut(&pool.spec.namespace) {
-        Some(used) => *used += pool.spec.memory_mb,
-        None => {
-            state.namespace_busy_mb.insert(pool.spec.namespace.clone(), pool.spec.memory_mb);
+    fn tick(&mut self, now: Millis, out: &mut Vec<Command>) {
+        while let Some((timer, index)) = self.take_due(now) {
+            match timer {
+                Timer::Freeze => self.freeze(now, index, out),
+                Timer::Expire => self.expire(now, index, out),
+                Timer::Expected => self.expected(now, index, out),
+                Timer::Retry => self.reconcile(now, index, out),
+                Timer::Waiting => self.expire_waiting(now, index, out),
+                Timer::Plan => self.plan_due(now, ProvisionId(index), out),
+                Timer::Minute => self.minute_turned(now, out),
+            }
         }
     }
 }
-
-fn release(state: &mut State, id: PoolId) {
-    let Some(pool) = state.pools.get(&id) else { return };
-    state.busy_mb -= pool.spec.memory_mb;
-    state.busy_instances -= 1;
-    if let Some(used) = state.namespace_busy_mb.get_mut(&pool.spec.namespace) {
-        *used -= pool.spec.memory_mb;
-    }
-}
-
-fn mark_died(state: &mut State, id: PoolId) {
-    if let Some(pool) = state.pools.get_mut(&id) {
-        pool.last_died = true;
-    }
-}
-
-fn remove_idle(state: &mut State, instance: InstanceId) {
-    let Some(found) = state.instances.get(&instance) else { return };
-    if let Some(pool) = state.pools.get_mut(&found.pool) {
-        pool.idle.retain(|idle| *idle != instance);
-    }
-    forget(state, instance);
-}
-
-fn forget(state: &mut State, instance: InstanceId) {
-    let Some(found) = state.instances.remove(&instance) else { return };
-    if let Some(pool) = state.pools.get_mut(&found.pool) {
-        pool.alive -= 1;
-    }
-}
-
-fn drop_pool_if_empty(state: &mut State, id: PoolId) {
-    if state.pools.get(&id).is_some_and(|pool| pool.retired && pool.alive == 0) {
-        state.pools.remove(&id);
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,6 @@
 //! What happened to one request.
 
-use crate::{FunctionKey, InstanceId, RequestId, Throttle, Timestamp};
+use crate::{FunctionKey, InstanceId, Refusal, RequestId, Throttle, Timestamp};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,8 @@ pub struct Failure {
     pub frames: Option<serde_json::Value>,
     /// The code reported the error itself (Node `callback(err)`) rather than throwing it.
     pub handled: bool,
+    /// The receipt of a throttle.
+    pub refusal: Option<Box<Refusal>>,
 }
 
 /// Reasons that differ in status code for some dialect.
@@ -186,6 +188,14 @@ impl Invocation {
 
 impl Failure {
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), error_type: None, stack: None, frames: None, handled: false }
+        Self {
+            kind,
+            message: message.into(),
+            error_type: None,
+            stack: None,
+            frames: None,
+            handled: false,
+            refusal: None,
+        }
     }
 }

@@ -11,6 +11,7 @@ mod ids;
 mod invocation;
 mod namespace;
 mod quota;
+mod refusal;
 mod runtime;
 mod validate;
 mod version;
@@ -22,8 +23,11 @@ pub use ids::{AccountId, InstanceId, Region, RequestId, Scope, Timestamp};
 pub use invocation::{ColdReason, ColdStart, Failure, FailureKind, Invocation, LogCut, Outcome, Phases, StartCause};
 pub use namespace::{Namespace, NamespaceKey};
 pub use quota::{Profile, QuotaProfile, TrackingStep};
+pub use refusal::{Holder, Refusal, Retry};
 pub use runtime::{Family, KNOWN_RUNTIMES, KnownRuntime, RuntimeStatus};
-pub use validate::{check_config, check_function_name, check_namespace_name, environment_bytes};
+pub use validate::{
+    check_alias_name, check_config, check_description, check_function_name, check_namespace_name, environment_bytes,
+};
 pub use version::{Alias, AliasKey, AliasTarget, ServiceVersion, Version};
 
 /// The cloud whose API a namespace, and every function in it, belongs to.

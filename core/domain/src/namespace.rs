@@ -26,6 +26,9 @@ pub struct Namespace {
     pub attributes: Map<String, Value>,
     /// Rises by one with each change; the base of the ETag.
     pub version: u64,
+    /// FC: the highest version number given out so far, so that none is given out twice.
+    #[serde(default)]
+    pub last_published: u64,
     pub created: Timestamp,
     pub modified: Timestamp,
 }

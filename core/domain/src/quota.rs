@@ -37,6 +37,9 @@ pub enum TrackingStep {
 pub struct QuotaProfile {
     pub profile: Profile,
     pub concurrency_mb: Option<u64>,
+    /// What the account has bought: how far a user may raise the total. An operator's change raises it along, where the
+    /// cloud sells more.
+    pub concurrency_max_mb: Option<u64>,
     pub on_demand_instances: Option<u64>,
     pub unallocatable_mb: Option<u64>,
     pub burst_per_min: Option<u64>,
@@ -103,6 +106,9 @@ pub struct QuotaProfile {
     pub log_line_bytes: u64,
 }
 
+/// An environment of CloudBase never has more (spec: QSY-06).
+const CLOUDBASE_MB: Option<u64> = Some(256_000);
+
 /// Regions whose default profile is `scf-128`; all others get `scf-64` (spec: QUO-02, QUO-03).
 const LARGE_REGIONS: &[&str] = &["ap-guangzhou", "ap-shanghai", "ap-beijing", "ap-chengdu", "ap-hongkong"];
 
@@ -120,9 +126,16 @@ impl QuotaProfile {
         let scf = Self::scf(profile);
         match profile {
             Profile::Scf128 => scf,
-            Profile::Scf64 => Self { concurrency_mb: Some(64_000), ..scf },
-            Profile::CloudbasePersonal => Self { concurrency_mb: Some(256_000), ..scf },
-            Profile::CloudbaseEnterprise => Self { concurrency_mb: Some(256_000), burst_per_min: Some(1000), ..scf },
+            Profile::Scf64 => Self { concurrency_mb: Some(64_000), concurrency_max_mb: Some(64_000), ..scf },
+            Profile::CloudbasePersonal => {
+                Self { concurrency_mb: CLOUDBASE_MB, concurrency_max_mb: CLOUDBASE_MB, ..scf }
+            }
+            Profile::CloudbaseEnterprise => Self {
+                concurrency_mb: CLOUDBASE_MB,
+                concurrency_max_mb: CLOUDBASE_MB,
+                burst_per_min: Some(1000),
+                ..scf
+            },
             Profile::Fc => Self::fc(),
         }
     }
@@ -131,6 +144,7 @@ impl QuotaProfile {
         Self {
             profile,
             concurrency_mb: Some(128_000),
+            concurrency_max_mb: Some(128_000),
             on_demand_instances: None,
             unallocatable_mb: Some(12_800),
             burst_per_min: Some(500),
@@ -185,6 +199,7 @@ impl QuotaProfile {
     fn fc() -> Self {
         Self {
             concurrency_mb: None,
+            concurrency_max_mb: None,
             on_demand_instances: Some(300),
             unallocatable_mb: None,
             burst_per_min: None,
@@ -232,7 +247,25 @@ impl QuotaProfile {
             }
             document.insert(key.clone(), value.clone());
         }
-        serde_json::from_value(Value::Object(document)).map_err(|error| refuse(format!("bad quota value: {error}")))
+        let mut next: Self = serde_json::from_value(Value::Object(document))
+            .map_err(|error| refuse(format!("bad quota value: {error}")))?;
+        next.settle_concurrency(patch.contains_key("concurrency_max_mb")).map_err(refuse)?;
+        Ok(next)
+    }
+
+    /// The total stays within what the account has, which an operator raises by raising the total.
+    fn settle_concurrency(&mut self, bought: bool) -> std::result::Result<(), String> {
+        let fixed = matches!(self.profile, Profile::CloudbasePersonal | Profile::CloudbaseEnterprise);
+        match (self.concurrency_mb, self.concurrency_max_mb) {
+            (Some(total), Some(max)) if total > max && (fixed || bought) => {
+                Err(format!("concurrency_mb {total} is more than concurrency_max_mb {max}"))
+            }
+            (Some(total), Some(max)) => {
+                self.concurrency_max_mb = Some(max.max(total));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     pub fn sync_payload_bytes(&self) -> usize {

@@ -58,6 +58,38 @@ pub fn check_namespace_name(dialect: Dialect, name: &str) -> Result<()> {
     }
 }
 
+/// Checks the name of an alias (spec: ALI-01).
+pub fn check_alias_name(dialect: Dialect, name: &str) -> Result<()> {
+    let refuse =
+        |form: &str| Err(Error::invalid(Field::AliasName, format!("alias name '{}' must {form}", shown(name))));
+    match dialect {
+        Dialect::Scf if SCF_NAME.contains(&name.len()) && is_scf_name(name) => Ok(()),
+        Dialect::Scf => {
+            refuse("be 2 to 60 letters, digits, '-' or '_', begin with a letter and end with a letter or digit")
+        }
+        Dialect::Fc if name == "LATEST" => refuse("not be LATEST, which names the editable code"),
+        Dialect::Fc if is_fc_name(name) => Ok(()),
+        Dialect::Fc => refuse("be 1 to 128 letters, digits, '-' or '_', and begin with a letter or '_'"),
+    }
+}
+
+/// Checks a description against the quota profile.
+pub fn check_description(dialect: Dialect, text: &str, quota: &QuotaProfile) -> Result<()> {
+    let count = text.chars().count();
+    if count > quota.description_chars as usize {
+        return Err(Error::invalid(
+            Field::Description,
+            format!("description has {count} characters; at most {} are allowed", quota.description_chars),
+        ));
+    }
+    // spec: FUN-08. Letters of any script, digits, spaces, commas and periods are what the guide names; the API
+    // has always taken other punctuation, so only control characters are refused.
+    if dialect == Dialect::Scf && text.chars().any(|c| c.is_control() && c != '\n' && c != '\r' && c != '\t') {
+        return Err(Error::invalid(Field::Description, "description must not hold control characters"));
+    }
+    Ok(())
+}
+
 /// Bytes of keys and values together.
 pub fn environment_bytes(environment: &BTreeMap<String, String>) -> usize {
     environment.iter().map(|(key, value)| key.len() + value.len()).sum()
@@ -120,22 +152,6 @@ fn check_handler(dialect: Dialect, family: Family, field: Field, handler: &str) 
 /// A handler names a file inside the package.
 fn escapes(file: &str) -> bool {
     file.starts_with('/') || file.split('/').any(|part| part == "..")
-}
-
-fn check_description(dialect: Dialect, text: &str, quota: &QuotaProfile) -> Result<()> {
-    let count = text.chars().count();
-    if count > quota.description_chars as usize {
-        return Err(Error::invalid(
-            Field::Description,
-            format!("description has {count} characters; at most {} are allowed", quota.description_chars),
-        ));
-    }
-    // spec: FUN-08. Letters of any script, digits, spaces, commas and periods are what the guide names; the API
-    // has always taken other punctuation, so only control characters are refused.
-    if dialect == Dialect::Scf && text.chars().any(|c| c.is_control() && c != '\n' && c != '\r' && c != '\t') {
-        return Err(Error::invalid(Field::Description, "description must not hold control characters"));
-    }
-    Ok(())
 }
 
 fn check_memory(memory: u32, quota: &QuotaProfile) -> Result<()> {

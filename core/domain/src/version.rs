@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Version {
     pub function: FunctionKey,
-    /// 1, 2, 3 …; never used again for the same function, not even after it was deleted.
+    /// SCF: 1, 2, 3 …. FC: the number of the first service version that holds it, so that it differs from those of
+    /// an earlier function of the same name. Never used again for the same function, not even after it was deleted.
     pub number: u64,
     pub description: String,
     pub config: FunctionConfig,
@@ -31,6 +32,8 @@ pub struct ServiceVersion {
     pub functions: BTreeMap<String, u64>,
     pub public_network: bool,
     pub attributes: Map<String, Value>,
+    /// The service's [`version`](crate::Namespace::version) that was frozen: publishing the same again is an error.
+    pub service_revision: u64,
     pub created: Timestamp,
 }
 
@@ -44,6 +47,18 @@ pub struct AliasKey {
     /// None for FC.
     pub function: Option<String>,
     pub name: String,
+}
+
+impl AliasKey {
+    pub fn namespace_key(&self) -> NamespaceKey {
+        NamespaceKey { scope: self.scope.clone(), dialect: self.dialect, name: self.namespace.clone() }
+    }
+
+    /// The function that it belongs to; none for FC.
+    pub fn function_key(&self) -> Option<FunctionKey> {
+        let name = self.function.clone()?;
+        Some(FunctionKey { scope: self.scope.clone(), dialect: self.dialect, namespace: self.namespace.clone(), name })
+    }
 }
 
 /// A name for a version, or for two of them with a share of the calls each.
@@ -60,6 +75,18 @@ pub struct Alias {
     pub version: u64,
     pub created: Timestamp,
     pub modified: Timestamp,
+}
+
+impl Alias {
+    /// Changes whenever the alias does, and differs from that of an earlier alias of the same name.
+    pub fn etag(&self) -> String {
+        format!("{:x}-{}", self.created.millis(), self.version)
+    }
+
+    /// Whether some of its calls may go to this version.
+    pub fn leads_to(&self, number: u64) -> bool {
+        self.target == AliasTarget::Version(number) || self.additional.iter().any(|(other, _)| *other == number)
+    }
 }
 
 /// Where an alias leads.

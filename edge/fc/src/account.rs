@@ -10,6 +10,11 @@ pub fn settings(call: &Call<'_>) -> Answer {
     Ok(reply::ok(&json!({"availableAZs": [zone], "defaultRole": ""})))
 }
 
+/// Capacity is bought from the vendor; nobody can buy any here.
+pub fn reserved_capacities() -> Answer {
+    Ok(reply::ok(&json!({"reservedCapacities": []})))
+}
+
 /// Limits by name, as text. Names that are not known here are left out, as the vendor does.
 pub fn configs(call: &Call<'_>) -> Answer {
     let quota = call.engine.quota(&call.scope, Dialect::Fc);

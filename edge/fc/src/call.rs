@@ -3,13 +3,23 @@
 use crate::{error::Refusal, query::Query};
 use bytes::Bytes;
 use http::{Response, request::Parts};
-use sluice_domain::{Dialect, FunctionKey, NamespaceKey, RequestId, Scope};
+use sluice_domain::{AliasKey, Dialect, FunctionKey, NamespaceKey, RequestId, Scope};
 use sluice_engine::Engine;
 
 /// What an action comes to.
 pub type Answer = Result<Response<Bytes>, Refusal>;
 
+/// The two APIs agree on nearly everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// 2016-08-15, and paths without a version.
+    Classic,
+    /// FC-Open, 2021-04-06.
+    Open,
+}
+
 pub struct Call<'a> {
+    pub api: Api,
     pub engine: &'a Engine,
     pub scope: Scope,
     pub parts: &'a Parts,
@@ -46,6 +56,16 @@ impl Call<'_> {
             dialect: Dialect::Fc,
             namespace: service.to_owned(),
             name: function.to_owned(),
+        }
+    }
+
+    pub fn alias_key(&self, service: &str, alias: &str) -> AliasKey {
+        AliasKey {
+            scope: self.scope.clone(),
+            dialect: Dialect::Fc,
+            namespace: service.to_owned(),
+            function: None,
+            name: alias.to_owned(),
         }
     }
 }

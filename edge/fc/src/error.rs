@@ -139,7 +139,7 @@ pub fn code_of(kind: ErrorKind) -> (StatusCode, &'static str) {
         },
         ErrorKind::InUse(Entity::Namespace) => (StatusCode::CONFLICT, "ServiceNotEmpty"),
         ErrorKind::InUse(Entity::Function) => (StatusCode::CONFLICT, "FunctionNotEmpty"),
-        ErrorKind::InUse(Entity::Setting) => (StatusCode::BAD_REQUEST, "ProvisionConfigExist"),
+        ErrorKind::InUse(Entity::Setting) => (StatusCode::CONFLICT, "ProvisionConfigExist"),
         ErrorKind::NothingToPublish => (StatusCode::BAD_REQUEST, "InvalidArgument"),
         ErrorKind::InUse(_) | ErrorKind::Busy(_) | ErrorKind::WrongState => CHANGED_MEANWHILE,
         ErrorKind::QuotaExceeded(quota) => match quota {

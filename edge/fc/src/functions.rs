@@ -13,20 +13,19 @@ use crate::{
     fields::Fields,
     host,
     listing::Page,
+    qualified::Qualified,
     reply,
-    router::Qualified,
 };
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::json;
 use settings::Settings;
-use sluice_domain::{
-    Dialect, Entity, Error, ErrorKind, Family, Field, Function, FunctionKey, FunctionStatus, KnownRuntime,
-};
+use sluice_domain::{Dialect, Entity, Error, ErrorKind, Family, Field, Function, FunctionStatus, KnownRuntime};
 use sluice_engine::{CodeSource, NewFunction};
 use std::sync::Arc;
 
-pub async fn create(call: &Call<'_>, service: &str) -> Answer {
+pub async fn create(call: &Call<'_>, target: Qualified<'_>) -> Answer {
+    let service = target.editable()?;
     let mut fields = Fields::parse(&call.body)?;
     let quota = call.engine.quota(&call.scope, Dialect::Fc);
     let name = required(fields.text("functionName")?, "functionName", Field::FunctionName)?;
@@ -69,11 +68,11 @@ async fn make(call: &Call<'_>, new: NewFunction) -> Result<Arc<Function>, Error>
 }
 
 pub fn get(call: &Call<'_>, target: Qualified<'_>, function: &str) -> Answer {
-    let found = find(call, &target, function)?;
-    Ok(shown(&found))
+    Ok(shown(&*target.function(call, function)?))
 }
 
-pub async fn update(call: &Call<'_>, service: &str, function: &str) -> Answer {
+pub async fn update(call: &Call<'_>, target: Qualified<'_>, function: &str) -> Answer {
+    let service = target.editable()?;
     let mut fields = Fields::parse(&call.body)?;
     if fields.text("functionName")?.is_some_and(|name| !name.is_empty() && name != function) {
         return Err(Refusal::invalid(format!("functionName cannot be changed: function '{function}' keeps its name")));
@@ -94,7 +93,8 @@ pub async fn update(call: &Call<'_>, service: &str, function: &str) -> Answer {
     }
 }
 
-pub async fn delete(call: &Call<'_>, service: &str, function: &str) -> Answer {
+pub async fn delete(call: &Call<'_>, target: Qualified<'_>, function: &str) -> Answer {
+    let service = target.editable()?;
     let done = call.engine.delete_function(&call.function_key(service, function), call.if_match()).await;
     done.map_err(|error| Refusal::about(error, service, function))?;
     Ok(reply::no_content())
@@ -102,20 +102,14 @@ pub async fn delete(call: &Call<'_>, service: &str, function: &str) -> Answer {
 
 pub fn list(call: &Call<'_>, target: Qualified<'_>) -> Answer {
     let page = Page::of(&call.query())?;
-    target.check(call)?;
-    let functions = call.engine.functions(&call.service_key(target.service));
-    let functions = functions.map_err(|error| Refusal::about(error, target.service, ""))?;
-    Ok(reply::ok(&page.render(
-        "functions",
-        &functions,
-        |function| &function.key.name,
-        |function| document::of(function),
-    )))
+    let functions = call.engine.functions_at(&call.service_key(target.service), &target.qualifier);
+    let functions = functions.map_err(|error| target.refusal(error, ""))?;
+    Ok(reply::ok(&page.render("functions", &functions, |at| &at.function.key.name, |at| document::of(&at.function))))
 }
 
 /// A link to the package that works without a signature for some minutes, and the package's checksum.
 pub fn code_link(call: &Call<'_>, target: Qualified<'_>, function: &str) -> Answer {
-    let found = find(call, &target, function)?;
+    let found = target.function(call, function)?;
     let host = host::bare(host::of(call.parts));
     let base = match call.public_base {
         Some(base) if !host::has_port(host) => base.trim_end_matches('/').to_owned(),
@@ -123,13 +117,6 @@ pub fn code_link(call: &Call<'_>, target: Qualified<'_>, function: &str) -> Answ
     };
     let url = format!("{base}{}", call.engine.code_link(&found));
     Ok(reply::ok(&json!({"url": url, "checksum": found.code.crc64.to_string()})))
-}
-
-/// The function that a read names.
-pub fn find(call: &Call<'_>, target: &Qualified<'_>, function: &str) -> Result<Arc<Function>, Refusal> {
-    target.check(call)?;
-    let key: FunctionKey = call.function_key(target.service, function);
-    call.engine.function(&key).map_err(|error| Refusal::about(error, target.service, function))
 }
 
 fn required(value: Option<String>, name: &str, field: Field) -> Result<String, Error> {

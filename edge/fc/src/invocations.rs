@@ -9,12 +9,13 @@ mod log;
 use crate::{
     call::{Answer, Call},
     error::Refusal,
-    router::Qualified,
+    qualified::Qualified,
 };
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use sluice_domain::{Dialect, Error, ErrorKind, Function, Invocation, Outcome};
 use sluice_engine::InvokeRequest;
+use std::sync::Arc;
 
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -28,18 +29,15 @@ pub async fn invoke(call: &Call<'_>, target: Qualified<'_>, function: &str) -> A
     check_kind(call)?;
     check_size(call)?;
     let wants_log = wants_log(call)?;
-    target.check(call)?;
-    let service = target.service;
-    let about = |error| Refusal::about(error, service, function);
-    let key = call.function_key(service, function);
-    let current = call.engine.function(&key).map_err(about)?;
+    let named = target.function(call, function)?;
     let request = InvokeRequest {
-        key,
-        qualifier: target.qualifier,
+        key: named.key.clone(),
+        qualifier: target.qualifier.clone(),
         request_id: call.request_id.clone(),
         payload: call.body.clone(),
     };
-    let invocation = call.engine.invoke(request).await.map_err(about)?;
+    let invocation = call.engine.invoke(request).await.map_err(|error| target.refusal(error, function))?;
+    let current = ran(call, &target, named, &invocation);
     let mut response = match &invocation.outcome {
         Outcome::Success(bytes) => respond(bytes.clone(), OCTETS),
         Outcome::Failure(failure) => {
@@ -55,6 +53,14 @@ pub async fn invoke(call: &Call<'_>, target: Qualified<'_>, function: &str) -> A
         insert(&mut response, "x-fc-log-result", HeaderValue::try_from(tail));
     }
     Ok(response)
+}
+
+/// The function as it was in the version that ran: an alias with weights may lead elsewhere than to its main one.
+fn ran(call: &Call<'_>, target: &Qualified<'_>, named: Arc<Function>, invocation: &Invocation) -> Arc<Function> {
+    if target.is_latest() || target.qualifier == invocation.version {
+        return named;
+    }
+    call.engine.function_at(&named.key, &invocation.version).map_or(named, |at| at.function)
 }
 
 fn check_kind(call: &Call<'_>) -> Result<(), Refusal> {

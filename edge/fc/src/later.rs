@@ -6,8 +6,8 @@
 use crate::{
     call::{Answer, Call},
     error::Refusal,
-    functions, reply,
-    router::{Qualified, alias_not_found, version_not_found},
+    qualified::Qualified,
+    reply,
 };
 use http::HeaderValue;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ pub fn answer(call: &Call<'_>, segments: &[&str]) -> Answer {
 }
 
 fn of_function(call: &Call<'_>, method: &str, target: Qualified<'_>, function: &str, rest: &[&str]) -> Answer {
-    functions::find(call, &target, function)?;
+    target.function(call, function)?;
     let service = target.service;
     match (method, rest) {
         ("GET", ["triggers"]) => empty("triggers"),
@@ -76,14 +76,6 @@ fn of_service(call: &Call<'_>, method: &str, target: Qualified<'_>, rest: &[&str
     let service = target.service;
     call.engine.namespace(&call.service_key(service)).map_err(|error| Refusal::about(error, service, ""))?;
     match (method, rest) {
-        ("GET", ["versions"]) => {
-            let query = call.query();
-            let direction = query.get("direction").unwrap_or("BACKWARD");
-            Ok(reply::ok(&json!({"versions": [], "direction": direction})))
-        }
-        ("DELETE", ["versions", version]) => Err(version_not_found(version, service)),
-        ("GET", ["aliases"]) => empty("aliases"),
-        (_, ["aliases", alias]) if is_one(method) => Err(alias_not_found(alias, service)),
         ("GET", ["bindings"]) => Ok(reply::ok(&json!({"vpcIds": []}))),
         _ => Err(Refusal::not_offered(method, call.parts.uri.path())),
     }

@@ -8,6 +8,7 @@
 //! The path of a warm invocation is kept short: no JSON, no database, a handful of small allocations.
 
 mod account;
+mod aliases;
 mod auth;
 mod call;
 mod error;
@@ -17,12 +18,14 @@ mod host;
 mod invocations;
 mod later;
 mod listing;
+mod qualified;
 mod query;
 mod reply;
 mod router;
 mod services;
 mod shape;
 pub mod signature;
+mod versions;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Pages of lists sorted by name: `limit`, `prefix`, `startKey`, `nextToken`.
+//! Pages of lists, mostly sorted by name: `limit`, `prefix`, `startKey`, `nextToken`.
 //!
 //! The token is the name that the next page begins with. It replaces `startKey`; `prefix` filters either way;
 //! the last page has none.
@@ -31,6 +31,17 @@ impl Page {
         Ok(Self { limit: limit.min(MAX_LIMIT), prefix: prefix.to_owned(), from: from.to_owned() })
     }
 
+    /// Where the page begins; empty for the beginning.
+    pub fn from(&self) -> &str {
+        &self.from
+    }
+
+    /// As many of `rest` as fit, and the one after them.
+    pub fn cut<T>(&self, mut rest: impl Iterator<Item = T>) -> (Vec<T>, Option<T>) {
+        let shown = rest.by_ref().take(self.limit).collect();
+        (shown, rest.next())
+    }
+
     /// The document of one page of `items`, which are sorted by name.
     pub fn render<T>(
         &self,
@@ -39,12 +50,15 @@ impl Page {
         name: impl Fn(&T) -> &str,
         document: impl Fn(&T) -> Value,
     ) -> Value {
-        let mut rest =
-            items.iter().filter(|item| name(item) >= self.from.as_str() && name(item).starts_with(&self.prefix));
-        let shown: Vec<Value> = rest.by_ref().take(self.limit).map(document).collect();
-        let mut out = Map::from_iter([(list.to_owned(), Value::Array(shown))]);
-        if let Some(next) = rest.next() {
-            out.insert("nextToken".to_owned(), name(next).into());
+        let rest = items.iter().filter(|item| name(item) >= self.from() && name(item).starts_with(&self.prefix));
+        let (shown, next) = self.cut(rest);
+        Self::document(list, shown.into_iter().map(document), next.map(name))
+    }
+
+    pub fn document(list: &str, shown: impl Iterator<Item = Value>, next: Option<&str>) -> Value {
+        let mut out = Map::from_iter([(list.to_owned(), shown.collect())]);
+        if let Some(next) = next {
+            out.insert("nextToken".to_owned(), next.into());
         }
         Value::Object(out)
     }

@@ -1,11 +1,13 @@
 //! From method and path to an action.
 
 use crate::{
-    API_VERSIONS, Fc, account, auth,
-    call::{Answer, Call},
-    error::Refusal,
-    functions, invocations, later, services,
+    API_VERSIONS, Fc, account, aliases, auth,
+    call::{Answer, Api, Call},
+    functions, invocations, later,
+    qualified::Qualified,
+    services,
     signature::{collapse_slashes, decode_component},
+    versions,
 };
 use bytes::Bytes;
 use http::request::Parts;
@@ -16,14 +18,16 @@ pub async fn answer(fc: &Fc, parts: &Parts, body: Bytes, request_id: &RequestId)
     while segments.last().is_some_and(|last| last.is_empty()) {
         segments.pop();
     }
-    if segments.first().is_some_and(|first| API_VERSIONS.contains(first)) {
+    let mut api = Api::Classic;
+    if let Some(version) = segments.first().and_then(|first| API_VERSIONS.iter().find(|version| **version == *first)) {
+        api = if *version == API_VERSIONS[1] { Api::Open } else { Api::Classic };
         segments.remove(0);
     }
     if segments.first() == Some(&"proxy") {
         return later::proxy(&segments, request_id);
     }
     let scope = auth::authenticate(&fc.engine, parts, &body)?;
-    let call = Call { engine: &fc.engine, scope, parts, body, request_id, public_base: fc.public_base.as_deref() };
+    let call = Call { api, engine: &fc.engine, scope, parts, body, request_id, public_base: fc.public_base.as_deref() };
     if !parts.uri.path().contains('%') {
         return dispatch(&call, &segments).await;
     }
@@ -36,69 +40,59 @@ async fn dispatch(call: &Call<'_>, segments: &[&str]) -> Answer {
     let method = call.parts.method.as_str();
     match (method, segments) {
         ("POST", ["services", service, "functions", function, "invocations"]) => {
-            let target = Qualified::of(call, service);
-            invocations::invoke(call, target, function).await
+            invocations::invoke(call, Qualified::of(call, service), function).await
         }
+        (_, ["services", service, "functions", function, rest @ ..]) => {
+            of_function(call, method, Qualified::of(call, service), function, rest)
+                .await
+                .unwrap_or_else(|| later::answer(call, segments))
+        }
+        (_, ["services", service, rest @ ..]) => of_service(call, method, Qualified::of(call, service), rest)
+            .await
+            .unwrap_or_else(|| later::answer(call, segments)),
         ("POST", ["services"]) => services::create(call).await,
         ("GET", ["services"]) => services::list(call),
-        ("GET", ["services", service]) => services::get(call, Qualified::of(call, service)),
-        ("PUT", ["services", service]) => services::update(call, service).await,
-        ("DELETE", ["services", service]) => services::delete(call, service).await,
-        ("POST", ["services", service, "functions"]) => functions::create(call, service).await,
-        ("GET", ["services", service, "functions"]) => functions::list(call, Qualified::of(call, service)),
-        ("GET", ["services", service, "functions", function]) => {
-            functions::get(call, Qualified::of(call, service), function)
-        }
-        ("PUT", ["services", service, "functions", function]) => functions::update(call, service, function).await,
-        ("DELETE", ["services", service, "functions", function]) => functions::delete(call, service, function).await,
-        ("GET", ["services", service, "functions", function, "code"]) => {
-            functions::code_link(call, Qualified::of(call, service), function)
-        }
+        ("GET", ["reservedCapacities" | "reserved-capacities"]) => account::reserved_capacities(),
         ("GET", ["account-settings"]) => account::settings(call),
         ("GET", ["accountConfigs"]) => account::configs(call),
         _ => later::answer(call, segments),
     }
 }
 
-/// A service and the version or alias of it that is meant: `name.qualifier` in the older API, `?qualifier=` in
-/// the newer one.
-#[derive(Clone, Debug)]
-pub struct Qualified<'a> {
-    pub service: &'a str,
-    /// As the caller wrote it; empty when it wrote none.
-    pub qualifier: String,
+/// A call below `/services/{service}`; none if there is no such call here.
+async fn of_service(call: &Call<'_>, method: &str, target: Qualified<'_>, rest: &[&str]) -> Option<Answer> {
+    Some(match (method, rest) {
+        ("GET", []) => services::get(call, target),
+        ("PUT", []) => services::update(call, target).await,
+        ("DELETE", []) => services::delete(call, target).await,
+        ("POST", ["functions"]) => functions::create(call, target).await,
+        ("GET", ["functions"]) => functions::list(call, target),
+        ("POST", ["versions"]) => versions::publish(call, target.service).await,
+        ("GET", ["versions"]) => versions::list(call, target.service),
+        ("PUT", ["versions", id]) => versions::update(target.service, id),
+        ("DELETE", ["versions", id]) => versions::delete(call, target.service, id).await,
+        ("POST", ["aliases"]) => aliases::create(call, target.service).await,
+        ("GET", ["aliases"]) => aliases::list(call, target.service),
+        ("GET", ["aliases", alias]) => aliases::get(call, target.service, alias),
+        ("PUT", ["aliases", alias]) => aliases::update(call, target.service, alias).await,
+        ("DELETE", ["aliases", alias]) => aliases::delete(call, target.service, alias).await,
+        _ => return None,
+    })
 }
 
-impl<'a> Qualified<'a> {
-    pub fn of(call: &Call<'_>, segment: &'a str) -> Self {
-        if let Some((service, qualifier)) = segment.split_once('.') {
-            return Self { service, qualifier: qualifier.to_owned() };
-        }
-        let qualifier = match call.parts.uri.query() {
-            None => String::new(),
-            Some(_) => call.query().get("qualifier").unwrap_or_default().to_owned(),
-        };
-        Self { service: segment, qualifier }
-    }
-
-    /// Nothing but LATEST can be published yet. An unknown service is said to be so first.
-    pub fn check(&self, call: &Call<'_>) -> Result<(), Refusal> {
-        let Self { service, qualifier } = self;
-        if qualifier.is_empty() || qualifier == "LATEST" {
-            return Ok(());
-        }
-        call.engine.namespace(&call.service_key(service)).map_err(|error| Refusal::about(error, service, ""))?;
-        Err(match qualifier.bytes().all(|byte| byte.is_ascii_digit()) {
-            true => version_not_found(qualifier, service),
-            false => alias_not_found(qualifier, service),
-        })
-    }
-}
-
-pub fn version_not_found(version: &str, service: &str) -> Refusal {
-    Refusal::not_found("VersionNotFound", format!("version '{version}' of service '{service}' does not exist"))
-}
-
-pub fn alias_not_found(alias: &str, service: &str) -> Refusal {
-    Refusal::not_found("AliasNotFound", format!("alias '{alias}' of service '{service}' does not exist"))
+/// A call below `/services/{service}/functions/{function}`; none if there is no such call here.
+async fn of_function(
+    call: &Call<'_>,
+    method: &str,
+    target: Qualified<'_>,
+    function: &str,
+    rest: &[&str],
+) -> Option<Answer> {
+    Some(match (method, rest) {
+        ("GET", []) => functions::get(call, target, function),
+        ("PUT", []) => functions::update(call, target, function).await,
+        ("DELETE", []) => functions::delete(call, target, function).await,
+        ("GET", ["code"]) => functions::code_link(call, target, function),
+        _ => return None,
+    })
 }

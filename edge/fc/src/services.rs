@@ -7,14 +7,13 @@ use crate::{
     error::Refusal,
     fields::Fields,
     listing::Page,
-    reply,
-    router::Qualified,
-    shape,
+    qualified::Qualified,
+    reply, shape,
 };
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::{Map, Value};
-use sluice_domain::{Dialect, Error, Field, Namespace};
+use sluice_domain::{Dialect, Error, Field, Namespace, ServiceVersion};
 use sluice_engine::NewNamespace;
 
 /// What a request says about a service; absent means unchanged, or the default.
@@ -52,13 +51,14 @@ pub async fn create(call: &Call<'_>) -> Answer {
 }
 
 pub fn get(call: &Call<'_>, target: Qualified<'_>) -> Answer {
-    target.check(call)?;
+    let version = target.version(call)?;
     let found = call.engine.namespace(&call.service_key(target.service));
     let found = found.map_err(|error| Refusal::about(error, target.service, ""))?;
-    Ok(shown(&found))
+    Ok(version.map_or_else(|| shown(&found), |version| shown_at(&found, &version)))
 }
 
-pub async fn update(call: &Call<'_>, service: &str) -> Answer {
+pub async fn update(call: &Call<'_>, target: Qualified<'_>) -> Answer {
+    let service = target.editable()?;
     let mut fields = Fields::parse(&call.body)?;
     if fields.text("serviceName")?.is_some_and(|name| !name.is_empty() && name != service) {
         return Err(Refusal::invalid(format!("serviceName cannot be changed: service '{service}' keeps its name")));
@@ -75,7 +75,8 @@ pub async fn update(call: &Call<'_>, service: &str) -> Answer {
     Ok(shown(&changed))
 }
 
-pub async fn delete(call: &Call<'_>, service: &str) -> Answer {
+pub async fn delete(call: &Call<'_>, target: Qualified<'_>) -> Answer {
+    let service = target.editable()?;
     let done = call.engine.delete_namespace(&call.service_key(service), call.if_match()).await;
     done.map_err(|error| Refusal::about(error, service, ""))?;
     Ok(reply::no_content())
@@ -94,4 +95,17 @@ pub fn list(call: &Call<'_>) -> Answer {
 
 fn shown(namespace: &Namespace) -> Response<Bytes> {
     reply::json(StatusCode::OK, &document::of(namespace), Some(&namespace.etag()))
+}
+
+/// As it was when the version was published; the description is what the publisher wrote.
+fn shown_at(namespace: &Namespace, version: &ServiceVersion) -> Response<Bytes> {
+    let frozen = Namespace {
+        description: version.description.clone(),
+        public_network: version.public_network,
+        attributes: version.attributes.clone(),
+        modified: version.created,
+        ..namespace.clone()
+    };
+    let etag = format!("{}-v{}", namespace.id, version.number);
+    reply::json(StatusCode::OK, &document::of(&frozen), Some(&etag))
 }

@@ -1,10 +1,12 @@
 //! The dialect end to end: signed requests into [`Fc::handle`], over an engine that stands on fakes.
 
 mod access;
+mod aliases;
 mod errors;
 mod functions;
 mod invocations;
 mod services;
+mod versions;
 
 use crate::{Fc, signature::sign_fc};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -51,6 +53,7 @@ async fn world_with(backend: FakeBackend) -> World {
         packages: Arc::new(FakePackages::default()),
         backend: Arc::new(backend),
         clock: Arc::new(ManualClock::at(Timestamp(1_600_000_000_000))),
+        tapes: None,
         keys: vec![AccessKey { id: KEY.into(), secret: SECRET.into(), account: ACCOUNT.into() }],
     };
     let config = Config {
@@ -100,6 +103,28 @@ impl World {
 
     async fn get(&self, path: &str) -> Got {
         self.call("GET", path, &Value::Null).await
+    }
+
+    /// As the clients of the newer API send it.
+    async fn open(&self, method: &str, path: &str, body: &Value) -> Got {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(signed(method, &format!("/2021-04-06{path}"), &[], body)).await
+    }
+
+    async fn publish(&self, service: &str, description: &str) -> Got {
+        self.call("POST", &format!("/services/{service}/versions"), &json!({"description": description})).await
+    }
+
+    /// A service `s` with a function `f` and as many versions, each with a description of `f` of its own.
+    async fn published(&self, versions: u64) {
+        self.service("s").await;
+        self.function("s", "f").await;
+        for number in 1..=versions {
+            let change = json!({"description": format!("code {number}")});
+            self.call("PUT", "/services/s/functions/f", &change).await.ok();
+            let made = self.publish("s", &format!("version {number}")).await.ok();
+            assert_eq!(made["versionId"], number.to_string());
+        }
     }
 
     async fn service(&self, name: &str) {

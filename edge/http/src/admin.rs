@@ -4,8 +4,10 @@
 //! OpenAPI document in `docs/` describes the same set, and a test compares the two. The bearer token is checked
 //! in front of the router, by path prefix: a route cannot be added without it.
 
+mod clock;
 mod host;
 mod invocations;
+mod plan;
 mod quota;
 mod reply;
 mod service;
@@ -13,7 +15,7 @@ mod service;
 use crate::{BoxFuture, Counters, Handler, Route, native_error, native_refusal};
 use axum::{
     Router,
-    routing::{MethodRouter, get, patch},
+    routing::{MethodRouter, get, patch, post},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
@@ -56,6 +58,13 @@ pub fn operations() -> Vec<Operation> {
         operation(Method::PATCH, "/admin/v1/regions/{region}/quota", || patch(quota::change)),
         operation(Method::GET, "/admin/v1/instances", || get(host::instances)),
         operation(Method::GET, "/admin/v1/pools", || get(host::pools)),
+        operation(Method::GET, "/admin/v1/limits", || get(host::limits)),
+        operation(Method::GET, "/admin/v1/usage", || get(host::usage)),
+        operation(Method::GET, "/admin/v1/clock", || get(clock::read)),
+        operation(Method::POST, "/admin/v1/clock/advance", || post(clock::advance)),
+        operation(Method::POST, "/admin/v1/preview", || post(clock::preview)),
+        operation(Method::POST, "/admin/v1/plan", || post(plan::estimate)),
+        operation(Method::GET, "/admin/v1/explain/{requestId}", || get(invocations::explain)),
         operation(Method::GET, "/admin/v1/runtimes", || get(host::runtimes)),
         operation(Method::GET, "/admin/v1/invocations", || get(invocations::list)),
         operation(Method::GET, "/admin/v1/invocations/{requestId}", || get(invocations::read)),

@@ -1,19 +1,35 @@
 //! The actions of scf 2018-04-16, one file each: its request, what it does, its answer.
 
 mod copy_function;
+mod create_alias;
 mod create_function;
 mod create_namespace;
+mod delete_alias;
 mod delete_function;
+mod delete_function_version;
 mod delete_namespace;
+mod delete_provisioned_concurrency_config;
+mod delete_reserved_concurrency_config;
 mod get_account;
+mod get_alias;
 mod get_function;
 mod get_function_address;
+mod get_function_event_invoke_config;
 mod get_function_logs;
+mod get_provisioned_concurrency_config;
 mod get_request_status;
+mod get_reserved_concurrency_config;
 mod invoke;
+mod list_aliases;
 mod list_functions;
 mod list_namespaces;
+mod list_triggers;
 mod list_version_by_function;
+mod publish_version;
+mod put_provisioned_concurrency_config;
+mod put_reserved_concurrency_config;
+mod put_total_concurrency_config;
+mod update_alias;
 mod update_function_code;
 mod update_function_configuration;
 mod update_namespace;
@@ -32,37 +48,21 @@ const OTHER_PRODUCTS: [(&str, &str); 5] = [
 ];
 
 /// Actions that exist in this version of the API and that this server does not offer yet.
-const NOT_OFFERED: [&str; 34] = [
-    "CreateAlias",
+const NOT_OFFERED: [&str; 18] = [
     "CreateCustomDomain",
     "CreateTrigger",
-    "DeleteAlias",
     "DeleteCustomDomain",
-    "DeleteFunctionVersion",
     "DeleteLayerVersion",
-    "DeleteProvisionedConcurrencyConfig",
-    "DeleteReservedConcurrencyConfig",
     "DeleteTrigger",
-    "GetAlias",
     "GetAsyncEventStatus",
     "GetCustomDomain",
-    "GetFunctionEventInvokeConfig",
     "GetLayerVersion",
-    "GetProvisionedConcurrencyConfig",
-    "GetReservedConcurrencyConfig",
-    "ListAliases",
     "ListAsyncEvents",
     "ListCustomDomains",
     "ListLayerVersions",
     "ListLayers",
-    "ListTriggers",
     "PublishLayerVersion",
-    "PublishVersion",
-    "PutProvisionedConcurrencyConfig",
-    "PutReservedConcurrencyConfig",
-    "PutTotalConcurrencyConfig",
     "TerminateAsyncEvent",
-    "UpdateAlias",
     "UpdateCustomDomain",
     "UpdateFunctionEventInvokeConfig",
     "UpdateTrigger",
@@ -95,6 +95,22 @@ pub async fn run(action: &str, call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
         "CopyFunction" => copy_function::run(call).await,
         "GetFunctionAddress" => get_function_address::run(call),
         "ListVersionByFunction" => list_version_by_function::run(call),
+        "PublishVersion" => publish_version::run(call).await,
+        "DeleteFunctionVersion" => delete_function_version::run(call).await,
+        "CreateAlias" => create_alias::run(call).await,
+        "UpdateAlias" => update_alias::run(call).await,
+        "GetAlias" => get_alias::run(call),
+        "ListAliases" => list_aliases::run(call),
+        "DeleteAlias" => delete_alias::run(call).await,
+        "PutReservedConcurrencyConfig" => put_reserved_concurrency_config::run(call).await,
+        "GetReservedConcurrencyConfig" => get_reserved_concurrency_config::run(call),
+        "DeleteReservedConcurrencyConfig" => delete_reserved_concurrency_config::run(call).await,
+        "PutProvisionedConcurrencyConfig" => put_provisioned_concurrency_config::run(call).await,
+        "GetProvisionedConcurrencyConfig" => get_provisioned_concurrency_config::run(call),
+        "DeleteProvisionedConcurrencyConfig" => delete_provisioned_concurrency_config::run(call).await,
+        "PutTotalConcurrencyConfig" => put_total_concurrency_config::run(call).await,
+        "ListTriggers" => list_triggers::run(call),
+        "GetFunctionEventInvokeConfig" => get_function_event_invoke_config::run(call),
         "GetRequestStatus" => get_request_status::run(call),
         "GetFunctionLogs" => get_function_logs::run(call),
         "CreateNamespace" => create_namespace::run(call).await,

@@ -18,7 +18,7 @@ pub fn authenticate<'a>(
     body: &[u8],
     incoming: &Incoming<'_>,
 ) -> Result<&'a AccessKey, ApiError> {
-    let now = engine.now().seconds();
+    let now = engine.real_now().seconds();
     match &incoming.credentials {
         Credentials::Tc3 { authorization } => check_tc3(engine, keys, parts, body, authorization, now),
         Credentials::V1 { fields } => check_v1(engine, parts, fields, now),

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 /// The namespace that every region has from the start.
 pub const DEFAULT_NAMESPACE: &str = "default";
-/// The one version there is until versions can be published.
+/// The editable version.
 pub const LATEST: &str = "$LATEST";
-/// The built-in alias, which leads to `$LATEST`.
+/// The built-in alias, which leads to `$LATEST` until it is moved.
 pub const DEFAULT_ALIAS: &str = "$DEFAULT";
 
 /// A call that has been authenticated.
@@ -65,17 +65,24 @@ pub fn required<'t>(parameter: &str, value: Option<&'t str>) -> Result<&'t str, 
     value.filter(|text| !text.is_empty()).ok_or_else(|| ApiError::missing(parameter))
 }
 
-/// Refuses versions and aliases that cannot exist yet. Absent means `default`.
-pub fn qualifier<'t>(given: Option<&'t str>, default: &'t str) -> Result<&'t str, ApiError> {
-    match given.unwrap_or_default() {
-        "" => Ok(default),
-        known @ (LATEST | DEFAULT_ALIAS) => Ok(known),
-        other => {
-            let shown: String = other.chars().take(64).collect();
-            let message = format!("the function has no version or alias '{shown}': use {LATEST} or {DEFAULT_ALIAS}");
-            Err(ApiError::new("ResourceNotFound.Qualifier", message))
-        }
-    }
+/// A required number that counts something.
+pub fn required_amount(parameter: &str, value: Option<i64>) -> Result<u64, ApiError> {
+    let value = value.ok_or_else(|| ApiError::missing(parameter))?;
+    u64::try_from(value).map_err(|_| {
+        let message = format!("{parameter} {value} is not allowed: use 0 or a positive number");
+        ApiError::new("InvalidParameterValue", message)
+    })
+}
+
+/// The qualifier of a request; an empty one counts as absent.
+pub fn qualifier<'t>(given: Option<&'t str>, default: &'t str) -> &'t str {
+    given.filter(|text| !text.is_empty()).unwrap_or(default)
+}
+
+/// The number of a published version, if this is what a qualifier looks like.
+pub fn version_number(qualifier: &str) -> Option<u64> {
+    let number = qualifier.parse().ok()?;
+    (qualifier == u64::to_string(&number)).then_some(number)
 }
 
 /// The text of an optional parameter.

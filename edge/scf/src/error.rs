@@ -18,6 +18,13 @@ impl ApiError {
     pub fn missing(parameter: &str) -> Self {
         Self::new("MissingParameter", format!("the request lacks the required parameter `{parameter}`"))
     }
+    /// Refusals of an action that has a code of its own for an unknown version or alias.
+    pub fn unknown_qualifier(code: &'static str) -> impl Fn(Error) -> Self {
+        move |error| match error.kind {
+            ErrorKind::NotFound(Entity::Version | Entity::Alias) => Self::new(code, error.message),
+            _ => error.into(),
+        }
+    }
     /// Part of the vendor's API that this server does not have yet.
     pub fn not_offered(code: &'static str, what: &str) -> Self {
         Self::new(code, format!("{what} not available on this server yet"))

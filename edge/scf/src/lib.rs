@@ -6,9 +6,11 @@
 //! answer has HTTP status 200, refusals too: the vendor's clients know errors by the body.
 
 mod actions;
+mod alias;
 mod auth;
 mod call;
 mod code;
+mod concurrency;
 mod dates;
 mod envelope;
 mod error;

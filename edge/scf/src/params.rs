@@ -7,7 +7,7 @@
 mod fields;
 mod flat;
 
-pub use fields::{Flag, Text};
+pub use fields::{Flag, Number, Text};
 pub use flat::Node;
 
 use crate::error::ApiError;

@@ -4,6 +4,7 @@
 //! its wire name, and shown again by GetFunction.
 
 use crate::{
+    call::LATEST,
     error::ApiError,
     params::{Flag, Params},
 };
@@ -218,12 +219,16 @@ fn check_layers(layers: &[Layer]) -> Result<(), ApiError> {
     Err(ApiError::new("ResourceNotFound.Layer", message))
 }
 
-/// Refuses to publish a version together with an update.
-pub fn check_publish(publish: Option<Flag>) -> Result<(), ApiError> {
-    if Flag::is_on(publish) {
-        return Err(ApiError::not_offered("UnsupportedOperation.PublishVersion", "publishing versions (Publish) is"));
+/// What was published stays as it is. The vendor's clients never send a qualifier along; others may.
+pub fn check_editable(qualifier: Option<&str>) -> Result<(), ApiError> {
+    match qualifier.unwrap_or_default() {
+        "" | LATEST => Ok(()),
+        other => {
+            let shown: String = other.chars().take(64).collect();
+            let message = format!("'{shown}' cannot be changed: change {LATEST}, then publish it as a new version");
+            Err(ApiError::new("UnsupportedOperation", message))
+        }
     }
-    Ok(())
 }
 
 /// A function's name is its identity.

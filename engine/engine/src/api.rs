@@ -31,7 +31,20 @@ pub struct Deps {
     pub packages: Arc<dyn Packages>,
     pub backend: Arc<dyn Backend>,
     pub clock: Arc<dyn Clock>,
+    /// Where the inputs of decisions are recorded, if they are.
+    pub tapes: Option<Arc<dyn Tapes>>,
     pub keys: Vec<AccessKey>,
+}
+
+/// Makes a [`Tape`](crate::Tape) for each scope.
+pub trait Tapes: Send + Sync {
+    fn tape(
+        &self,
+        number: u64,
+        scope: &Scope,
+        dialect: Dialect,
+        limits: &sluice_decide::Limits,
+    ) -> Box<dyn crate::Tape>;
 }
 
 /// A key pair that signs calls of an account.
@@ -114,6 +127,10 @@ impl Engine {
     }
     pub fn now(&self) -> Timestamp {
         self.inner.deps.clock.now()
+    }
+    /// The time of signatures, tokens and links, which is always the real one.
+    pub fn real_now(&self) -> Timestamp {
+        self.inner.deps.clock.real_now()
     }
     /// A fresh request id (UUID, 36 characters).
     pub fn request_id(&self) -> RequestId {

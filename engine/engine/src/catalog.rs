@@ -5,12 +5,15 @@
 
 use crate::{
     Config, Deps, Engine, NewNamespace,
-    pools::{Blanks, ScopeState, Serving},
+    pools::Blanks,
     records::Records,
+    scope::{ScopeState, Serving},
+    starts::Ahead,
 };
+use sluice_decide::RuleId;
 use sluice_domain::{
-    Dialect, Entity, Error, ErrorKind, Function, FunctionKey, Namespace, NamespaceKey, Quota, Result, Scope,
-    check_namespace_name,
+    Alias, Dialect, Entity, Error, ErrorKind, Function, FunctionKey, Namespace, NamespaceKey, OnDemandLimit, Provision,
+    Quota, Result, Scope, ServiceVersion, Version, check_namespace_name,
 };
 use sluice_ports::PortError;
 use std::{
@@ -34,7 +37,13 @@ pub struct Inner {
     pub scopes: RwLock<HashMap<(Scope, Dialect), Arc<ScopeState>>>,
     pub records: Records,
     pub blanks: Blanks,
-    pub next_pool: AtomicU64,
+    /// Of the next draw among an alias' versions.
+    pub next_draw: AtomicU64,
+    /// What the core's clock shows where the monotonic one shows nothing.
+    pub clock_base: u64,
+    pub ahead: Ahead,
+    /// Held while a virtual clock is moved.
+    pub advancing: Mutex<()>,
     pub next_request: AtomicU64,
     pub next_scope: AtomicU64,
     pub tick_soon: Notify,
@@ -47,31 +56,85 @@ pub struct Inner {
 pub struct Memory {
     pub namespaces: BTreeMap<NamespaceKey, Arc<Namespace>>,
     pub functions: BTreeMap<FunctionKey, Entry>,
+    /// What FC services have published.
+    pub services: BTreeMap<NamespaceKey, Service>,
+    pub provisions: BTreeMap<SettingKey, Arc<Provision>>,
+    pub on_demand: BTreeMap<SettingKey, Arc<OnDemandLimit>>,
 }
 
-/// One function: what is shown and what serves. They differ while an update is under way.
+/// A function and a qualifier.
+pub type SettingKey = (FunctionKey, String);
+
+/// Aliases by name, shared by all that may call them.
+pub type Aliases = Arc<BTreeMap<String, Arc<Alias>>>;
+
+/// One function: what is shown, what serves, and what was published. Cheap to clone: each call does.
+///
+/// What is shown and what serves differ while an update is under way.
 #[derive(Clone)]
 pub struct Entry {
     pub shown: Arc<Function>,
     pub serving: Option<Arc<Serving>>,
+    pub published: Arc<Published>,
+}
+
+/// What a qualifier of a function may name, besides its current code.
+#[derive(Clone, Default)]
+pub struct Published {
+    /// What serves each version, by the number that callers know: the function's own or, for FC, the service's.
+    pub servings: BTreeMap<u64, Arc<Serving>>,
+    /// The function's own versions, by their own number.
+    pub versions: BTreeMap<u64, Arc<Version>>,
+    /// Its own aliases or, for FC, those of its service.
+    pub aliases: Aliases,
+    /// FC: the on-demand limits of calls, by the qualifier that they name.
+    pub rules: BTreeMap<String, RuleId>,
+}
+
+/// The published side of an FC service.
+#[derive(Default)]
+pub struct Service {
+    pub versions: BTreeMap<u64, Arc<ServiceVersion>>,
+    pub aliases: Aliases,
 }
 
 impl Memory {
-    pub fn functions_of(&self, key: &NamespaceKey) -> Vec<Arc<Function>> {
-        let first = FunctionKey {
-            scope: key.scope.clone(),
-            dialect: key.dialect,
-            namespace: key.name.clone(),
-            name: String::new(),
-        };
-        self.functions
-            .range(first..)
-            .take_while(|(found, _)| {
-                found.scope == key.scope && found.dialect == key.dialect && found.namespace == key.name
-            })
-            .map(|(_, entry)| entry.shown.clone())
-            .collect()
+    /// The functions of a namespace, by name.
+    pub fn entries_of(&self, key: &NamespaceKey) -> impl Iterator<Item = (&FunctionKey, &Entry)> {
+        self.functions.range(first_function(key)..).take_while(move |(found, _)| is_in(found, key))
     }
+
+    pub fn entries_of_mut(&mut self, key: &NamespaceKey) -> impl Iterator<Item = (&FunctionKey, &mut Entry)> {
+        self.functions.range_mut(first_function(key)..).take_while(move |(found, _)| is_in(found, key))
+    }
+
+    pub fn functions_of(&self, key: &NamespaceKey) -> Vec<Arc<Function>> {
+        self.entries_of(key).map(|(_, entry)| entry.shown.clone()).collect()
+    }
+
+    /// Drops the settings of functions at qualifiers that are gone.
+    pub fn forget_settings(&mut self, gone: impl Fn(&SettingKey) -> bool) {
+        self.provisions.retain(|key, _| !gone(key));
+        self.on_demand.retain(|key, _| !gone(key));
+    }
+
+    /// A provision among these that still keeps, or may again keep, instances.
+    pub fn live_provision(&self, among: impl Fn(&SettingKey) -> bool) -> Option<&Arc<Provision>> {
+        let config = |provision: &Provision| {
+            let config = &provision.config;
+            config.target > 0 || !config.actions.is_empty() || !config.tracking.is_empty()
+        };
+        let mut found = self.provisions.iter().filter(|(key, provision)| among(key) && config(provision));
+        found.next().map(|(_, provision)| provision)
+    }
+}
+
+fn first_function(key: &NamespaceKey) -> FunctionKey {
+    FunctionKey { scope: key.scope.clone(), dialect: key.dialect, namespace: key.name.clone(), name: String::new() }
+}
+
+pub fn is_in(function: &FunctionKey, key: &NamespaceKey) -> bool {
+    function.namespace == key.name && function.dialect == key.dialect && function.scope == key.scope
 }
 
 pub fn first_key(scope: &Scope, dialect: Dialect) -> NamespaceKey {
@@ -129,6 +192,7 @@ impl Engine {
             public_network: new.public_network,
             attributes: new.attributes,
             version: 1,
+            last_published: 0,
             created: now,
             modified: now,
         };
@@ -148,6 +212,7 @@ impl Engine {
         let mut next = (*current).clone();
         change(&mut next)?;
         next.key = current.key.clone();
+        next.last_published = current.last_published;
         next.version = current.version + 1;
         next.modified = self.now();
         self.inner.deps.catalog.put_namespace(&next).await.map_err(port_error)?;
@@ -172,8 +237,15 @@ impl Engine {
                 format!("{} '{}' still has {functions} functions: delete them first", noun(key.dialect), key.name);
             return Err(Error::new(ErrorKind::InUse(Entity::Namespace), message));
         }
+        let versions = self.service_versions(key)?.len();
+        if versions > 0 {
+            let message = format!("service '{}' still has {versions} published versions: delete them first", key.name);
+            return Err(Error::new(ErrorKind::InUse(Entity::Namespace), message));
+        }
         self.inner.deps.catalog.delete_namespace(key, current.version).await.map_err(port_error)?;
-        self.inner.catalog.write().expect("catalog lock").namespaces.remove(key);
+        let mut catalog = self.inner.catalog.write().expect("catalog lock");
+        catalog.namespaces.remove(key);
+        catalog.services.remove(key);
         Ok(())
     }
 
@@ -203,6 +275,18 @@ impl Engine {
         found
     }
 
+    /// Changes a function's entry, if the function is still there.
+    pub(crate) fn change_entry(&self, key: &FunctionKey, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.inner.catalog.write().expect("catalog lock").functions.get_mut(key) {
+            change(entry);
+        }
+    }
+
+    /// Called after each change of what a qualifier leads to, for those who keep instances by qualifier.
+    pub(crate) fn qualifiers_changed(&self, namespace: &NamespaceKey) {
+        self.follow_qualifiers(namespace);
+    }
+
     fn remember_namespace(&self, namespace: Namespace) -> Arc<Namespace> {
         let namespace = Arc::new(namespace);
         let mut catalog = self.inner.catalog.write().expect("catalog lock");
@@ -220,12 +304,13 @@ fn implicit_default(scope: &Scope) -> Namespace {
         public_network: true,
         attributes: Default::default(),
         version: 0,
+        last_published: 0,
         created: Default::default(),
         modified: Default::default(),
     }
 }
 
-fn noun(dialect: Dialect) -> &'static str {
+pub fn noun(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Scf => "namespace",
         Dialect::Fc => "service",

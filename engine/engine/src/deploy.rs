@@ -1,22 +1,27 @@
 //! Functions: create, update, delete, and the work that follows (unpack, compile, switch over).
 
 use crate::{
-    CodeSource, Config, Deps, Engine, NewFunction,
-    catalog::{Entry, Inner, Memory, check_if_match, port_error},
-    pools::{Blanks, Serving},
+    AliasOwner, CodeSource, Config, Deps, Engine, NewFunction,
+    catalog::{Entry, Inner, Memory, Published, SettingKey, check_if_match, port_error},
+    pools::Blanks,
+    qualifier::latest,
     records::{Counters, Records},
+    scope::Serving,
+    starts::Ahead,
+    versions::as_of,
 };
 use bytes::Bytes;
+use serde_json::{Map, Value};
 use sluice_decide::{Event, PoolId, PoolSpec};
 use sluice_domain::{
     CodePackage, Dialect, Entity, Error, ErrorKind, Family, Field, Function, FunctionConfig, FunctionKey,
     FunctionStatus, InstanceId, KnownRuntime, NamespaceKey, Quota, QuotaProfile, RequestId, Result, RuntimeStatus,
-    check_config, check_function_name,
+    ServiceVersion, Version, check_config, check_function_name,
 };
-use sluice_ports::{InstanceSpec, PackageLimits};
+use sluice_ports::{InstanceSpec, PackageLimits, Snapshot};
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, RwLock, atomic::Ordering},
+    sync::{Arc, RwLock},
     time::Duration,
 };
 use tokio::sync::{Mutex, Notify};
@@ -35,6 +40,7 @@ impl Engine {
     pub async fn open(config: Config, deps: Deps) -> Result<Engine> {
         let snapshot = deps.catalog.load().await.map_err(port_error)?;
         let records = Records::new(config.records_kept, config.record_log_bytes);
+        let clock_base = (deps.clock.now().0 - deps.clock.monotonic().as_millis() as i64).max(0) as u64;
         let inner = Inner {
             records,
             config,
@@ -44,7 +50,10 @@ impl Engine {
             settled: Notify::new(),
             scopes: RwLock::new(HashMap::new()),
             blanks: Blanks::default(),
-            next_pool: 1.into(),
+            next_draw: 0.into(),
+            clock_base,
+            ahead: Ahead::default(),
+            advancing: Mutex::new(()),
             next_request: 1.into(),
             next_scope: 0.into(),
             tick_soon: Notify::new(),
@@ -52,30 +61,52 @@ impl Engine {
             counters: Counters::default(),
         };
         let engine = Engine { inner: Arc::new(inner) };
-        for stored in snapshot.quotas {
+        for stored in &snapshot.quotas {
             let state = engine.scope_state(&stored.scope, stored.dialect);
-            engine.apply_quota(&state, Arc::new(stored.quota));
+            engine.apply_quota(&state, Arc::new(stored.quota.clone()));
         }
-        engine.remember(snapshot.namespaces, snapshot.functions);
+        engine.remember(snapshot);
+        engine.remember_settings();
         engine.spawn_loops();
         Ok(engine)
     }
 
-    fn remember(&self, namespaces: Vec<sluice_domain::Namespace>, functions: Vec<Function>) {
+    /// Fills the memory and opens what can be called, each thing after what it needs.
+    fn remember(&self, snapshot: Snapshot) {
+        let Snapshot { namespaces, functions, versions, service_versions, aliases, provisions, on_demand, quotas: _ } =
+            snapshot;
         {
             let mut catalog = self.inner.catalog.write().expect("catalog lock");
             for namespace in namespaces {
                 catalog.namespaces.insert(namespace.key.clone(), Arc::new(namespace));
             }
+            for provision in provisions {
+                let key = (provision.function.clone(), provision.qualifier.clone());
+                catalog.provisions.insert(key, Arc::new(provision));
+            }
+            for limit in on_demand {
+                catalog.on_demand.insert((limit.function.clone(), limit.qualifier.clone()), Arc::new(limit));
+            }
         }
         for function in functions {
             let shown = Arc::new(function);
-            let serving = shown.status.is_callable().then(|| self.open_revision(&shown));
-            let entry = Entry { shown: shown.clone(), serving };
+            let serving = shown.status.is_callable().then(|| self.open_revision(&shown, None, None));
+            let entry = Entry { shown: shown.clone(), serving, published: Arc::default() };
             self.inner.catalog.write().expect("catalog lock").functions.insert(shown.key.clone(), entry);
             if shown.status.is_pending() {
                 tokio::spawn(finish(self.clone(), shown));
             }
+        }
+        for version in versions {
+            self.remember_version(Arc::new(version));
+        }
+        for version in service_versions {
+            self.remember_service_version(Arc::new(version));
+        }
+        let mut catalog = self.inner.catalog.write().expect("catalog lock");
+        for alias in aliases {
+            let owner = AliasOwner::of(&alias.key);
+            catalog.change_aliases(&owner, |all| drop(all.insert(alias.key.name.clone(), Arc::new(alias))));
         }
     }
 
@@ -116,8 +147,7 @@ impl Engine {
             other => port_error(other),
         })?;
         let function = Arc::new(function);
-        let entry = Entry { shown: function.clone(), serving: None };
-        self.inner.catalog.write().expect("catalog lock").functions.insert(function.key.clone(), entry);
+        self.insert_entry(&function);
         tokio::spawn(finish(self.clone(), function.clone()));
         Ok(function)
     }
@@ -171,15 +201,32 @@ impl Engine {
         Ok(next)
     }
 
+    /// Deletes a function with its versions, its aliases and its settings. FC refuses while provisioned instances
+    /// hang on it.
     pub async fn delete_function(&self, key: &FunctionKey, if_match: Option<&str>) -> Result<()> {
         let _writing = self.inner.writing.lock().await;
         let current = self.function(key)?;
         check_if_match(if_match, &current.etag())?;
-        self.inner.deps.catalog.delete_function(key, current.version).await.map_err(port_error)?;
-        let removed = self.inner.catalog.write().expect("catalog lock").functions.remove(key);
-        if let Some(serving) = removed.and_then(|entry| entry.serving) {
-            self.retire(&serving);
+        let of_it = |(function, _): &SettingKey| function == key;
+        if key.dialect == Dialect::Fc
+            && let Some(provision) = self.inner.catalog.read().expect("catalog lock").live_provision(of_it)
+        {
+            let message = format!(
+                "function '{}' has provisioned instances at qualifier '{}': set their target to 0 first",
+                key.name, provision.qualifier
+            );
+            return Err(Error::new(ErrorKind::InUse(Entity::Setting), message));
         }
+        self.inner.deps.catalog.delete_function(key, current.version).await.map_err(port_error)?;
+        let removed = {
+            let mut catalog = self.inner.catalog.write().expect("catalog lock");
+            catalog.forget_settings(of_it);
+            catalog.functions.remove(key)
+        };
+        if let Some(entry) = removed {
+            self.retire_all(entry.serving.into_iter().chain(entry.published.servings.values().cloned()));
+        }
+        self.qualifiers_changed(&key.namespace_key());
         self.inner.settled.notify_waiters();
         Ok(())
     }
@@ -324,6 +371,15 @@ impl Engine {
         Ok(package)
     }
 
+    fn insert_entry(&self, function: &Arc<Function>) {
+        let mut catalog = self.inner.catalog.write().expect("catalog lock");
+        let service = catalog.services.get(&function.key.namespace_key());
+        let aliases = service.map(|service| service.aliases.clone()).unwrap_or_default();
+        let published = Arc::new(Published { aliases, ..Published::default() });
+        let entry = Entry { shown: function.clone(), serving: None, published };
+        catalog.functions.insert(function.key.clone(), entry);
+    }
+
     /// Shows a function's new state without serving it yet.
     fn show(&self, function: &Arc<Function>) {
         let mut catalog = self.inner.catalog.write().expect("catalog lock");
@@ -336,7 +392,7 @@ impl Engine {
 
     /// Sends requests to this revision from now on and lets the previous one drain.
     fn serve(&self, function: &Arc<Function>) {
-        let serving = self.open_revision(function);
+        let serving = self.open_revision(function, None, None);
         let mut catalog = self.inner.catalog.write().expect("catalog lock");
         let Some(entry) = catalog.functions.get_mut(&function.key) else {
             drop(catalog);
@@ -351,24 +407,49 @@ impl Engine {
         self.inner.settled.notify_waiters();
     }
 
-    /// New instances for all functions of a namespace whose shared settings changed.
+    /// New instances for all functions of a namespace whose shared settings changed. What FC has published keeps the
+    /// settings that it was published with.
     pub(crate) fn reopen_functions(&self, key: &NamespaceKey) {
         let functions = self.inner.catalog.read().expect("catalog lock").functions_of(key);
-        for function in functions.into_iter().filter(|function| function.status == FunctionStatus::Active) {
-            self.serve(&function);
+        for function in functions {
+            if function.status == FunctionStatus::Active {
+                self.serve(&function);
+            }
+            if key.dialect == Dialect::Scf {
+                self.reopen_versions(&function);
+            }
+        }
+        self.qualifiers_changed(key);
+    }
+
+    fn reopen_versions(&self, function: &Arc<Function>) {
+        let Ok(versions) = self.versions(&function.key) else { return };
+        for version in versions {
+            let mut serving = Some(self.open_revision(function, Some(&version), None));
+            self.change_entry(&function.key, |entry| {
+                let servings = &mut Arc::make_mut(&mut entry.published).servings;
+                serving = serving.take().and_then(|serving| servings.insert(version.number, serving));
+            });
+            self.retire_all(serving);
         }
     }
 
-    fn open_revision(&self, function: &Arc<Function>) -> Arc<Serving> {
+    /// Makes a pool: of a function's current code, or of one of its versions as it was published by itself or, for
+    /// FC, with its service. Nothing else makes pools.
+    pub(crate) fn open_revision(
+        &self,
+        function: &Arc<Function>,
+        version: Option<&Version>,
+        service: Option<&ServiceVersion>,
+    ) -> Arc<Serving> {
+        let function = version.map_or_else(|| function.clone(), |version| Arc::new(as_of(function, version)));
         let key = &function.key;
+        let number = service.map(|service| service.number).or(version.map(|version| version.number));
         let scope = self.scope_state(&key.scope, key.dialect);
-        let pool = PoolId(self.inner.next_pool.fetch_add(1, Ordering::Relaxed));
-        let memory_mb = u64::from(function.config.memory_mib);
-        let spec = PoolSpec { namespace: key.namespace.clone(), memory_mb };
-        self.inner.step(&scope, Event::PoolOpened { pool, spec });
-        let namespace = self.namespace(&key.namespace_key()).ok();
+        let pool = scope.new_pool();
+        let (attributes, public_network) = self.shared_settings(key, service);
         let mut config = function.config.clone();
-        config.public_network &= namespace.as_ref().is_none_or(|namespace| namespace.public_network);
+        config.public_network &= public_network;
         let quota = scope.quota.load();
         let spec = InstanceSpec {
             id: InstanceId(0),
@@ -376,24 +457,61 @@ impl Engine {
             function: key.clone(),
             revision: function.revision_key(),
             config,
-            version: match key.dialect {
-                Dialect::Scf => "$LATEST".to_owned(),
-                Dialect::Fc => "LATEST".to_owned(),
-            },
+            version: number.map_or_else(|| latest(key.dialect).to_owned(), |number| number.to_string()),
             code_dir: self.inner.deps.packages.directory(&function.code),
-            namespace_attributes: Arc::new(namespace.map(|found| found.attributes.clone()).unwrap_or_default()),
+            namespace_attributes: Arc::new(attributes),
             response_limit: quota.response_bytes(),
             log_window_bytes: quota.log_window_bytes,
             log_window_lines: quota.log_window_lines,
             log_line_bytes: quota.log_line_bytes,
         };
         let blank_pool = self.inner.deps.backend.blank_pool(key.dialect, &function.config.runtime);
-        Arc::new(Serving { function: function.clone(), pool, scope: scope.clone(), spec, blank_pool })
+        let opened = PoolSpec {
+            namespace: key.namespace.clone(),
+            function: function.id.clone(),
+            name: key.name.clone(),
+            version: spec.version.clone(),
+            memory_mb: u64::from(function.config.memory_mib),
+            concurrency: function.config.instance_concurrency.max(1),
+            replaces: self.replaced_by(key, number),
+        };
+        let serving = Arc::new(Serving { function, pool, scope: scope.clone(), spec, blank_pool });
+        scope.core().servings.insert(pool, serving.clone());
+        self.tell(&scope, Event::PoolOpened { pool, spec: opened });
+        serving
+    }
+
+    /// The pool that serves a function's current code, or a version of it, until a new one takes its place.
+    fn replaced_by(&self, key: &FunctionKey, number: Option<u64>) -> Option<PoolId> {
+        let catalog = self.inner.catalog.read().expect("catalog lock");
+        let entry = catalog.functions.get(key)?;
+        let serving = match number {
+            None => entry.serving.as_ref(),
+            Some(number) => entry.published.servings.get(&number),
+        };
+        serving.map(|serving| serving.pool)
+    }
+
+    /// The attributes of a function's namespace, and whether it lets code reach the public network: now, or when the
+    /// service was published.
+    fn shared_settings(&self, key: &FunctionKey, service: Option<&ServiceVersion>) -> (Map<String, Value>, bool) {
+        match service {
+            Some(service) => (service.attributes.clone(), service.public_network),
+            None => match self.namespace(&key.namespace_key()) {
+                Ok(namespace) => (namespace.attributes.clone(), namespace.public_network),
+                Err(_) => (Map::new(), true),
+            },
+        }
+    }
+
+    /// Lets what is no longer called drain.
+    pub(crate) fn retire_all(&self, servings: impl IntoIterator<Item = Arc<Serving>>) {
+        servings.into_iter().for_each(|serving| self.retire(&serving));
     }
 
     fn retire(&self, serving: &Serving) {
-        let commands = self.inner.step(&serving.scope, Event::PoolRetired { pool: serving.pool });
-        self.inner.carry_out(&serving.scope, commands);
+        serving.scope.core().servings.remove(&serving.pool);
+        self.tell(&serving.scope, Event::PoolRetired { pool: serving.pool });
     }
 }
 
@@ -426,7 +544,8 @@ async fn finish(engine: Engine, function: Arc<Function>) {
     let outcome = prepare(&engine, &function).await;
     let _writing = engine.inner.writing.lock().await;
     let Ok(current) = engine.function(&function.key) else { return };
-    if current.version != function.version {
+    // Settings may have been stored meanwhile; another revision has work of its own.
+    if current.id != function.id || current.revision != function.revision || !current.status.is_pending() {
         return;
     }
     let mut next = (*current).clone();
@@ -493,15 +612,16 @@ pub(crate) async fn sweep_loop(inner: std::sync::Weak<Inner>) {
     }
 }
 
-async fn sweep(inner: &Inner) -> sluice_ports::PortResult<()> {
+pub(crate) async fn sweep(inner: &Inner) -> sluice_ports::PortResult<()> {
     let mut used: BTreeSet<String> = BTreeSet::new();
     for entry in inner.catalog.read().expect("catalog lock").functions.values() {
         used.insert(entry.shown.code.sha256.clone());
         used.extend(entry.serving.iter().map(|serving| serving.function.code.sha256.clone()));
+        used.extend(entry.published.versions.values().map(|version| version.code.sha256.clone()));
     }
     let scopes: Vec<_> = inner.scopes.read().expect("scopes lock").values().cloned().collect();
     for scope in scopes {
-        let core = scope.core.lock().expect("scope lock");
+        let core = scope.core();
         used.extend(core.instances.values().map(|live| live.serving.function.code.sha256.clone()));
     }
     for sha256 in inner.deps.blobs.list().await? {

@@ -9,14 +9,15 @@ mod runs_on;
 use crate::{
     Engine, InvokeRequest,
     catalog::Entry,
-    pools::{Live, Serving},
+    qualifier::{Target, latest},
+    scope::{Answer, Decision, Serving},
+    starts::millis,
 };
 use bytes::Bytes;
 use runs_on::RunsOn;
-use sluice_decide::{Command, Event, Refusal, RequestSeq};
+use sluice_decide::{Event, RequestSeq, RuleId, Trigger, WHOLE};
 use sluice_domain::{
-    ColdReason, ColdStart, Dialect, Entity, Error, Failure, FailureKind, InstanceId, Invocation, LogCut, Outcome,
-    Phases, RequestId, Result, Throttle,
+    ColdStart, Failure, FailureKind, InstanceId, Invocation, LogCut, Outcome, Refusal, Result, Throttle,
 };
 use sluice_ports::{Call, Instance, StartError};
 use std::{
@@ -26,6 +27,8 @@ use std::{
 
 /// How long a call waits for a function that is still being created.
 const CREATING_PATIENCE: Duration = Duration::from_secs(30);
+/// How often a request follows a function that is replaced again and again.
+const REDIRECTS: usize = 8;
 
 /// An instance that is ours for one call, and how it came up if it had to.
 struct Seat {
@@ -33,36 +36,51 @@ struct Seat {
     cold: Option<Cold>,
 }
 
-struct Cold {
-    start: ColdStart,
-    log: String,
-    log_cut: LogCut,
+pub struct Cold {
+    pub start: ColdStart,
+    pub log: String,
+    pub log_cut: LogCut,
 }
 
 /// What a request has when it gets no seat.
-struct NoSeat {
-    failure: Failure,
-    log: String,
-    memory_used: u64,
-    cold_start: Option<ColdStart>,
-    instance: Option<InstanceId>,
+#[derive(Clone)]
+pub struct NoSeat {
+    pub failure: Failure,
+    pub log: String,
+    pub memory_used: u64,
+    pub cold_start: Option<ColdStart>,
+    pub instance: Option<InstanceId>,
+}
+
+/// Why a look for a seat ended without one.
+enum Miss {
+    None(Box<NoSeat>),
+    /// The version is gone; its name may lead elsewhere now.
+    Redirect,
+}
+
+/// What a request runs, and under which on-demand limit.
+struct Destination {
+    serving: Arc<Serving>,
+    version: String,
+    rule: Option<RuleId>,
 }
 
 impl Engine {
     /// Runs a function once and waits for its end. Errors are only for what was never a function's fault:
     /// an unknown function or qualifier. Everything else, refusals included, is an [`Invocation`].
     pub async fn invoke(&self, mut request: InvokeRequest) -> Result<Arc<Invocation>> {
-        check_qualifier(&request)?;
         if request.qualifier.is_empty() {
-            request.qualifier = default_qualifier(request.key.dialect).to_owned();
+            latest(request.key.dialect).clone_into(&mut request.qualifier);
         }
-        let mut entry = self.entry(&request.key)?;
-        if entry.serving.is_none() {
-            entry = self.wait_until_callable(&request).await?;
+        let mut target = self.target(&request)?;
+        if target.serving.is_none() {
+            self.wait_until_callable(&request).await?;
+            target = self.target(&request)?;
         }
-        match entry.serving {
-            Some(serving) => Ok(RunsOn::new(self.clone().run(serving, request)).await),
-            None => {
+        match destination(target, &request.qualifier) {
+            Ok(destination) => Ok(RunsOn::new(self.clone().run(destination, request)).await),
+            Err(entry) => {
                 let message = format!(
                     "function '{}' is {}: {}",
                     request.key.name,
@@ -75,29 +93,40 @@ impl Engine {
         }
     }
 
-    async fn wait_until_callable(&self, request: &InvokeRequest) -> Result<Entry> {
+    fn target(&self, request: &InvokeRequest) -> Result<Target> {
+        // Which of an alias' versions a request goes to is drawn by its number, scrambled: even over few requests.
+        let number = self.inner.next_draw.fetch_add(1, Ordering::Relaxed);
+        let draw = (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * u64::from(WHOLE) >> 32;
+        self.resolve(&request.key, &request.qualifier, draw as u32)
+    }
+
+    async fn wait_until_callable(&self, request: &InvokeRequest) -> Result<()> {
         match tokio::time::timeout(CREATING_PATIENCE, self.settled(&request.key)).await {
-            Ok(settled) => settled.and_then(|_| self.entry(&request.key)),
-            Err(_) => self.entry(&request.key),
+            Ok(settled) => settled.map(drop),
+            Err(_) => Ok(()),
         }
     }
 
-    async fn run(self, mut serving: Arc<Serving>, request: InvokeRequest) -> Arc<Invocation> {
+    async fn run(self, mut destination: Destination, request: InvokeRequest) -> Arc<Invocation> {
         let started = self.now();
-        let arrived = self.inner.deps.clock.monotonic();
-        // The revision may be replaced between the look-up and the core's answer; then the new one serves.
-        while !serving.scope.core.lock().expect("scope lock").state.is_open(serving.pool) {
-            match self.entry(&request.key).ok().and_then(|entry| entry.serving) {
-                Some(current) if current.pool != serving.pool => serving = current,
+        let arrived = self.inner.deps.clock.stopwatch();
+        let mut seat = self.seat(&destination, &request, arrived).await;
+        // A version may be replaced between the look-up and the core's answer; then the new one serves.
+        for _ in 0..REDIRECTS {
+            let Err(Miss::Redirect) = seat else { break };
+            match self.target(&request).map(|target| self::destination(target, &request.qualifier)) {
+                Ok(Ok(current)) => destination = current,
                 _ => break,
             }
+            seat = self.seat(&destination, &request, arrived).await;
         }
         let InvokeRequest { key, qualifier, request_id, payload } = request;
+        let serving = destination.serving;
         let mut record = Invocation {
             request_id,
             function: key,
             qualifier,
-            version: serving.spec.version.clone(),
+            version: destination.version,
             memory_mib: serving.function.config.memory_mib,
             started,
             duration_ms: 0.0,
@@ -108,14 +137,19 @@ impl Engine {
             log_cut: LogCut::default(),
             outcome: Outcome::Failure(Failure::new(FailureKind::Internal, "")),
         };
-        match self.seat(&serving, &record.request_id, arrived).await {
+        match seat {
             Ok(seat) => self.call(&serving, seat, payload, &mut record).await,
-            Err(none) => {
+            Err(Miss::None(none)) => {
                 record.instance = none.instance;
                 record.cold_start = none.cold_start;
                 record.log = none.log;
                 record.memory_used = none.memory_used;
                 record.outcome = Outcome::Failure(none.failure);
+            }
+            Err(Miss::Redirect) => {
+                let message =
+                    format!("function '{}' was deleted or replaced while it was called", record.function.name);
+                record.outcome = Outcome::Failure(Failure::new(FailureKind::NotActive, message));
             }
         }
         self.keep(record)
@@ -124,91 +158,73 @@ impl Engine {
     /// Asks the core until there is an instance, or a reason why there is none.
     async fn seat(
         &self,
-        serving: &Arc<Serving>,
-        request_id: &RequestId,
+        destination: &Destination,
+        request: &InvokeRequest,
         arrived: Duration,
-    ) -> std::result::Result<Seat, Box<NoSeat>> {
+    ) -> std::result::Result<Seat, Miss> {
+        let serving = &destination.serving;
+        let scope = &serving.scope;
         loop {
-            let request = RequestSeq(self.inner.next_request.fetch_add(1, Ordering::Relaxed));
+            let number = RequestSeq(self.inner.next_request.fetch_add(1, Ordering::Relaxed));
             let free_mib = self.inner.deps.backend.free_memory_mib();
-            let event = Event::Arrived { request, pool: serving.pool, free_mib };
-            let mut commands = self.inner.step(&serving.scope, event);
-            let decision = commands.pop();
-            self.inner.carry_out(&serving.scope, commands);
+            let (pool, rule) = (serving.pool, destination.rule);
+            let event = Event::Arrived { request: number, pool, rule, trigger: Trigger::Http, free_mib };
+            let now = self.inner.now_ms();
+            let (decision, rest) = {
+                let mut core = scope.core();
+                if !core.state.is_open(pool) {
+                    return Err(Miss::Redirect);
+                }
+                core.ask(now, number, event)
+            };
+            if !rest.is_empty() {
+                self.carry_out(scope, rest);
+            }
             match decision {
-                Some(Command::Dispatch { instance, .. }) => match self.find(serving, instance) {
-                    Some(instance) => return Ok(Seat { instance, cold: None }),
-                    None => {
-                        let commands = self.inner.step(&serving.scope, Event::Died { instance });
-                        self.inner.carry_out(&serving.scope, commands);
-                    }
+                Decision::Seat(instance) => return Ok(Seat { instance, cold: None }),
+                Decision::Start { instance, cause } => {
+                    let queue = self.inner.deps.clock.stopwatch().saturating_sub(arrived);
+                    let brought = self.bring_up(serving, &request.request_id, instance, cause, queue).await;
+                    return match brought {
+                        Ok((instance, cold)) => Ok(Seat { instance, cold: Some(cold) }),
+                        Err(none) => Err(Miss::None(none)),
+                    };
+                }
+                Decision::Wait(answer) => match self.wait(serving, number, answer).await {
+                    Some(Answer::Seat(instance)) => return Ok(Seat { instance, cold: None }),
+                    Some(Answer::Refused(refusal)) => return Err(Miss::None(Box::new(refused(serving, refusal)))),
+                    Some(Answer::Failed(none)) => return Err(Miss::None(none)),
+                    Some(Answer::Redirect) => return Err(Miss::Redirect),
+                    None => return Err(Miss::None(Box::new(NoSeat::unexplained()))),
                 },
-                Some(Command::Start { instance, reason, .. }) => {
-                    return self.start(serving, request_id, instance, reason, arrived).await;
-                }
-                Some(Command::Refuse { refusal, .. }) => return Err(Box::new(refused(serving, refusal))),
-                other => {
-                    tracing::error!(?other, "no decision for a request");
-                    return Err(Box::new(no_seat(Failure::new(
-                        FailureKind::Internal,
-                        "an internal error has occurred",
-                    ))));
+                Decision::Refused(refusal) => return Err(Miss::None(Box::new(refused(serving, refusal)))),
+                Decision::Redirect => return Err(Miss::Redirect),
+                Decision::Dead(instance) => self.tell(scope, Event::Died { instance }),
+                Decision::Nothing => {
+                    tracing::error!("no decision for a request");
+                    return Err(Miss::None(Box::new(NoSeat::unexplained())));
                 }
             }
         }
     }
 
-    /// The instance behind an id, if its process is still there.
-    fn find(&self, serving: &Serving, id: InstanceId) -> Option<Arc<dyn Instance>> {
-        let core = serving.scope.core.lock().expect("scope lock");
-        core.instances.get(&id).map(|live| live.instance.clone()).filter(|instance| instance.is_alive())
-    }
-
-    async fn start(
+    /// Waits for the core's word. Clients wait in real time: where the core's clock does not show it, this does.
+    async fn wait(
         &self,
-        serving: &Arc<Serving>,
-        request_id: &RequestId,
-        id: InstanceId,
-        reason: ColdReason,
-        arrived: Duration,
-    ) -> std::result::Result<Seat, Box<NoSeat>> {
-        let _starting = self.inner.start_begins();
-        let blank = serving.blank_pool.as_deref().and_then(|pool| self.inner.take_blank(pool));
-        let mut spec = serving.spec.clone();
-        spec.id = id;
-        spec.request_id = request_id.clone();
-        let queue = self.inner.deps.clock.monotonic().saturating_sub(arrived);
-        let result = self.inner.deps.backend.start(spec, blank).await;
-        match result {
-            Ok(started) => {
-                let phases = Phases {
-                    queue_ms: millis(queue),
-                    sandbox_ms: millis(started.sandbox),
-                    mount_ms: millis(started.mount),
-                    init_ms: millis(started.init),
-                };
-                let live = Live { instance: started.instance.clone(), serving: serving.clone() };
-                let commands = {
-                    let now = self.inner.now_ms();
-                    let mut core = serving.scope.core.lock().expect("scope lock");
-                    core.instances.insert(id, live);
-                    sluice_decide::step(&mut core.state, now, Event::Ready { instance: id })
-                };
-                debug_assert!(matches!(commands.as_slice(), [Command::Dispatch { .. }]));
-                let start = ColdStart { cause: reason.into(), from_blank: started.from_blank, phases };
-                let cold = Cold { start, log: started.log, log_cut: started.log_cut };
-                Ok(Seat { instance: started.instance, cold: Some(cold) })
-            }
-            Err(error) => {
-                let commands = self.inner.step(&serving.scope, Event::StartFailed { instance: id });
-                self.inner.carry_out(&serving.scope, commands);
-                let (mut none, init) = start_failed(error);
-                let phases = Phases { queue_ms: millis(queue), init_ms: millis(init), ..Phases::default() };
-                none.cold_start = Some(ColdStart { cause: reason.into(), from_blank: false, phases });
-                none.instance = Some(id);
-                Err(Box::new(none))
+        serving: &Serving,
+        request: RequestSeq,
+        mut answer: tokio::sync::oneshot::Receiver<Answer>,
+    ) -> Option<Answer> {
+        if self.inner.deps.clock.is_virtual() {
+            let patience = Duration::from_millis(serving.scope.quota.load().wait_queue_ms);
+            let waits_for_room = serving.scope.quota.load().wait_queue_depth > 0;
+            if waits_for_room && tokio::time::timeout(patience, &mut answer).await.is_err() {
+                self.tell(&serving.scope, Event::GaveUp { request, pool: serving.pool });
+            } else if let Ok(answer) = answer.try_recv() {
+                return Some(answer);
             }
         }
+        answer.await.ok()
     }
 
     async fn call(&self, serving: &Serving, seat: Seat, payload: Bytes, record: &mut Invocation) {
@@ -217,9 +233,8 @@ impl Engine {
         let (request_id, qualifier) = (record.request_id.clone(), record.qualifier.clone());
         let call = Call { request_id, qualifier, payload, timeout };
         let reply = seat.instance.call(call).await;
-        let commands = self.inner.step(&serving.scope, Event::Done { instance: id, reusable: reply.reusable });
-        self.inner.expect_tick();
-        self.inner.carry_out(&serving.scope, commands);
+        self.tell(&serving.scope, Event::Done { instance: id, reusable: reply.reusable });
+        self.expect_tick();
         record.instance = Some(id);
         record.duration_ms = millis(reply.duration);
         record.memory_used = reply.memory_used;
@@ -265,79 +280,49 @@ impl Engine {
     }
 }
 
-/// Only the current code can be called so far; versions and aliases come with their issue.
-fn check_qualifier(request: &InvokeRequest) -> Result<()> {
-    let known: &[&str] = match request.key.dialect {
-        Dialect::Scf => &["", "$LATEST", "$DEFAULT"],
-        Dialect::Fc => &["", "LATEST"],
-    };
-    if known.contains(&request.qualifier.as_str()) {
-        return Ok(());
-    }
-    let is_version = request.qualifier.bytes().all(|byte| byte.is_ascii_digit());
-    let (entity, noun) = if is_version { (Entity::Version, "version") } else { (Entity::Alias, "alias") };
-    let message = format!("{noun} '{}' of function '{}' does not exist", request.qualifier, request.key.name);
-    Err(Error::not_found(entity, message))
-}
-
-/// What a call without a qualifier names.
-fn default_qualifier(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Scf => "$LATEST",
-        Dialect::Fc => "LATEST",
+/// Where a call goes, or the entry of a function that has nothing to call.
+fn destination(target: Target, qualifier: &str) -> std::result::Result<Destination, Entry> {
+    let rule = target.entry.published.rules.get(qualifier).copied();
+    match target.serving {
+        Some(serving) => Ok(Destination { serving, version: target.version, rule }),
+        None => Err(target.entry),
     }
 }
 
-fn millis(duration: Duration) -> f64 {
-    duration.as_nanos() as f64 / 1e6
-}
+impl NoSeat {
+    fn of(failure: Failure) -> Self {
+        Self { failure, log: String::new(), memory_used: 0, cold_start: None, instance: None }
+    }
 
-fn no_seat(failure: Failure) -> NoSeat {
-    NoSeat { failure, log: String::new(), memory_used: 0, cold_start: None, instance: None }
+    /// For what should not happen; the log has more.
+    pub fn unexplained() -> Self {
+        Self::of(Failure::new(FailureKind::Internal, "an internal error has occurred"))
+    }
+
+    /// What the caller hears of a start that failed, and how long the user's code took in it.
+    pub fn of_start(error: StartError) -> (Self, Duration) {
+        match error {
+            StartError::Function { failure, log, memory_used, init } => {
+                (Self { log, memory_used, ..Self::of(failure) }, init)
+            }
+            StartError::NoRoom(message) => {
+                (Self::of(Failure::new(FailureKind::Throttled(Throttle::HostMemory), message)), Duration::ZERO)
+            }
+            StartError::Platform(message) => {
+                tracing::error!(%message, "an instance did not start");
+                let failure = Failure::new(FailureKind::Internal, "the platform could not start an instance");
+                (Self::of(failure), Duration::ZERO)
+            }
+        }
+    }
 }
 
 /// SCF prints these sentences; FC and the log show them too.
-fn refused(serving: &Serving, refusal: Refusal) -> NoSeat {
-    let name = &serving.function.key.name;
-    let (limit, used) = (refusal.limit, refusal.used);
-    let message = match refusal.throttle {
-        Throttle::Account => {
-            format!("Function [ {name} ] concurrency exceeded region unreserved quota {limit} MB ({used} MB in use)")
-        }
-        Throttle::Reserved | Throttle::Debug | Throttle::FunctionInstances | Throttle::StartInterval => {
-            format!("Function [ {name} ] concurrency exceeded {} {limit} ({used} in use)", refusal.throttle)
-        }
-        Throttle::Namespace => {
-            format!("Function [ {name} ] concurrency exceeded namespace quota {limit} MB ({used} MB in use)")
-        }
-        Throttle::Burst => format!(
-            "{used} instances were started this minute and {limit} are allowed; retry in {} ms",
-            refusal.retry_after_ms.unwrap_or(60_000)
-        ),
-        Throttle::RegionInstances => format!("{used} instances are running and {limit} are allowed in this region"),
-        Throttle::HostMemory => format!(
-            "the host has {limit} MiB free, {used} MiB of it claimed, and {} MiB are needed",
-            serving.function.config.memory_mib
-        ),
-    };
-    no_seat(Failure::new(FailureKind::Throttled(refusal.throttle), message))
-}
-
-/// What the caller hears of a start that failed, and how long the user's code took in it.
-fn start_failed(error: StartError) -> (NoSeat, Duration) {
-    match error {
-        StartError::Function { failure, log, memory_used, init } => {
-            (NoSeat { log, memory_used, ..no_seat(failure) }, init)
-        }
-        StartError::NoRoom(message) => {
-            (no_seat(Failure::new(FailureKind::Throttled(Throttle::HostMemory), message)), Duration::ZERO)
-        }
-        StartError::Platform(message) => {
-            tracing::error!(%message, "an instance did not start");
-            let failure = Failure::new(FailureKind::Internal, "the platform could not start an instance");
-            (no_seat(failure), Duration::ZERO)
-        }
-    }
+fn refused(serving: &Serving, refusal: Box<Refusal>) -> NoSeat {
+    let message = crate::receipts::sentence(&serving.function, &refusal);
+    let mut failure = Failure::new(FailureKind::Throttled(refusal.throttle), message);
+    failure.refusal = Some(refusal);
+    NoSeat::of(failure)
 }
 
 #[cfg(test)]

@@ -6,16 +6,34 @@
 //! [`sluice_domain::Invocation`].
 
 mod accounts;
+mod aliases;
 mod api;
 mod catalog;
+mod clock;
+mod concurrency;
 mod deploy;
+#[cfg(test)]
+mod fixture;
 mod invoke;
 mod links;
 mod pools;
+mod qualifier;
 mod quotas;
+mod receipts;
 mod records;
+mod scope;
+mod starts;
+mod versions;
+mod views;
 
+pub use aliases::{AliasOwner, NewAlias};
 pub use api::{
-    AccessKey, CodeSource, Config, Deps, Engine, InvokeRequest, NewFunction, NewNamespace, RecordQuery, Usage,
+    AccessKey, CodeSource, Config, Deps, Engine, InvokeRequest, NewFunction, NewNamespace, RecordQuery, Tapes, Usage,
 };
+pub use clock::Running;
+pub use concurrency::{ConcurrencyView, NamespaceConcurrency, ProvisionStatus, ProvisionView, on_demand_etag};
 pub use pools::{BlankView, InstanceView};
+pub use qualifier::{FunctionAt, ServiceAt};
+pub use receipts::{Explanation, cause as cause_in_words};
+pub use scope::Tape;
+pub use views::{ChangePreview, Estimates, LimitView, PoolView, Preview, ProvisionPreview, ScopeLimits, UsageView};

@@ -1,12 +1,11 @@
-//! Instances and blanks: the reconcilers that carry decisions out on the backend.
+//! Instances and blanks as they are, and the loops that keep them so.
 
-use crate::{Engine, catalog::Inner};
-use arc_swap::ArcSwap;
-use sluice_decide::{BlankPolicy, BlankState, Command, Event, InstanceState, Millis, PoolId, State, step};
-use sluice_domain::{Dialect, Function, InstanceId, QuotaProfile, Scope};
-use sluice_ports::{Ahead, Blank, Instance, InstanceSpec};
+use crate::{Engine, catalog::Inner, scope::Serving};
+use sluice_decide::{BlankPolicy, BlankState};
+use sluice_domain::Dialect;
+use sluice_ports::{Ahead, Blank};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -14,34 +13,6 @@ use std::{
     time::Duration,
 };
 use tokio::sync::Notify;
-
-/// One scope's decisions and the instances they are about.
-pub struct ScopeState {
-    pub quota: ArcSwap<QuotaProfile>,
-    pub core: Mutex<Core>,
-}
-
-pub struct Core {
-    pub state: State,
-    pub instances: HashMap<InstanceId, Live>,
-}
-
-/// An instance and what it runs.
-#[derive(Clone)]
-pub struct Live {
-    pub instance: Arc<dyn Instance>,
-    pub serving: Arc<Serving>,
-}
-
-/// A revision that can be called: what every request of it shares.
-pub struct Serving {
-    pub function: Arc<Function>,
-    pub pool: PoolId,
-    pub scope: Arc<ScopeState>,
-    /// For new instances; `id` is filled in at each start.
-    pub spec: InstanceSpec,
-    pub blank_pool: Option<String>,
-}
 
 /// Blanks that are ready, by pool, and what is known about their demand.
 #[derive(Default)]
@@ -65,8 +36,15 @@ pub struct InstanceView {
     pub function: String,
     pub revision: u64,
     pub memory_mib: u32,
-    /// `starting`, `busy`, `idle` or `frozen`.
+    /// `$LATEST`, `LATEST` or a number.
+    pub version: String,
+    /// `on_demand` or `provisioned`.
+    pub kind: &'static str,
+    /// `starting`, `busy`, `idle`, `frozen` or `draining`.
     pub state: &'static str,
+    /// Requests in it now.
+    pub in_flight: u32,
+    pub idle_ms: Option<u64>,
 }
 
 /// A pool of blanks as operators see it.
@@ -88,47 +66,6 @@ const BLANK_RESERVE_MIB: u64 = 512;
 const REFILL_PATIENCE: Duration = Duration::from_millis(20);
 
 impl Inner {
-    pub fn now_ms(&self) -> Millis {
-        self.deps.clock.monotonic().as_millis() as Millis
-    }
-
-    pub fn step(&self, scope: &ScopeState, event: Event) -> Vec<Command> {
-        let now = self.now_ms();
-        step(&mut scope.core.lock().expect("scope lock").state, now, event)
-    }
-
-    /// Carries out what needs no waiting. Dispatches and starts belong to the request that caused them.
-    pub fn carry_out(&self, scope: &ScopeState, commands: Vec<Command>) {
-        for command in commands {
-            match command {
-                Command::Stop { instance, reason } => {
-                    let live = scope.core.lock().expect("scope lock").instances.remove(&instance);
-                    if let Some(live) = live {
-                        tracing::debug!(%instance, ?reason, "stopping instance");
-                        live.instance.stop();
-                        self.counters.stopped.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-                Command::Freeze { instance } => {
-                    let live = scope.core.lock().expect("scope lock").instances.get(&instance).cloned();
-                    if let Some(live) = live {
-                        live.instance.freeze();
-                    }
-                }
-                Command::Dispatch { .. } | Command::Start { .. } | Command::Refuse { .. } => {
-                    tracing::error!(?command, "a decision without its request");
-                }
-            }
-        }
-    }
-
-    /// Wakes the ticker if it sleeps without a deadline.
-    pub fn expect_tick(&self) {
-        if self.ticker_idle.load(Ordering::Relaxed) {
-            self.tick_soon.notify_one();
-        }
-    }
-
     /// Takes a blank for a start and notes the demand.
     pub fn take_blank(&self, pool: &str) -> Option<Box<dyn Blank>> {
         self.blanks.demand.lock().expect("blanks lock").started(self.now_ms(), pool);
@@ -153,32 +90,18 @@ impl Drop for StartGuard<'_> {
 }
 
 impl Engine {
-    pub(crate) fn scope_state(&self, scope: &Scope, dialect: Dialect) -> Arc<ScopeState> {
-        // The key is built on each call; scopes are few and callers on the request path hold their state already.
-        let key = (scope.clone(), dialect);
-        if let Some(found) = self.inner.scopes.read().expect("scopes lock").get(&key) {
-            return found.clone();
-        }
-        let mut scopes = self.inner.scopes.write().expect("scopes lock");
-        let entry = scopes.entry(key).or_insert_with(|| {
-            let quota = QuotaProfile::default_for(dialect, &scope.region);
-            // Each scope numbers its instances in a range of its own.
-            let first = (self.inner.next_scope.fetch_add(1, Ordering::Relaxed) << 32) + 1;
-            let core = Core { state: State::new((&quota).into(), first), instances: HashMap::new() };
-            Arc::new(ScopeState { quota: ArcSwap::from_pointee(quota), core: Mutex::new(core) })
-        });
-        entry.clone()
-    }
-
     /// All instances.
     pub fn instances(&self) -> Vec<InstanceView> {
-        let scopes: Vec<_> = self.inner.scopes.read().expect("scopes lock").values().cloned().collect();
         let mut views = Vec::new();
-        for scope in scopes {
-            let core = scope.core.lock().expect("scope lock");
-            for (id, live) in &core.instances {
-                let Some((_, state, frozen)) = core.state.instance_state(*id) else { continue };
-                views.push(view(*id, live, state, frozen));
+        for scope in self.all_scopes() {
+            let core = scope.core();
+            for found in core.state.instances() {
+                // One that is starting has nothing yet but its place in the core; one that ends may outlive its pool.
+                let serving = core.servings.get(&found.pool);
+                let own = || core.instances.get(&found.instance).map(|live| &live.serving);
+                if let Some(serving) = serving.or_else(own) {
+                    views.push(view(found, serving));
+                }
             }
         }
         views.sort_by(|a, b| a.id.cmp(&b.id));
@@ -211,7 +134,7 @@ impl Engine {
             }
         }
         let weak = Arc::downgrade(&self.inner);
-        tokio::spawn(tick_loop(weak.clone()));
+        tokio::spawn(crate::clock::tick_loop(weak.clone()));
         tokio::spawn(refill_loop(weak.clone()));
         tokio::spawn(crate::deploy::sweep_loop(weak));
     }
@@ -223,10 +146,10 @@ impl Engine {
     }
 }
 
-fn view(id: InstanceId, live: &Live, state: InstanceState, frozen: bool) -> InstanceView {
-    let function = &live.serving.function;
+fn view(found: sluice_decide::InstanceView, serving: &Serving) -> InstanceView {
+    let function = &serving.function;
     InstanceView {
-        id: id.to_string(),
+        id: found.instance.to_string(),
         account: function.key.scope.account.0.clone(),
         region: function.key.scope.region.0.clone(),
         dialect: function.key.dialect,
@@ -234,40 +157,11 @@ fn view(id: InstanceId, live: &Live, state: InstanceState, frozen: bool) -> Inst
         function: function.key.name.clone(),
         revision: function.revision,
         memory_mib: function.config.memory_mib,
-        state: match state {
-            InstanceState::Starting { .. } => "starting",
-            InstanceState::Busy => "busy",
-            InstanceState::Idle if frozen => "frozen",
-            InstanceState::Idle => "idle",
-        },
-    }
-}
-
-/// How often deadlines are looked at while there are any.
-const TICK: Duration = Duration::from_millis(50);
-
-async fn tick_loop(inner: std::sync::Weak<Inner>) {
-    loop {
-        let Some(inner) = inner.upgrade() else { return };
-        let scopes: Vec<_> = inner.scopes.read().expect("scopes lock").values().cloned().collect();
-        let mut pending = false;
-        for scope in scopes {
-            let due = scope.core.lock().expect("scope lock").state.next_due();
-            pending |= due.is_some();
-            if due.is_some_and(|due| due <= inner.now_ms()) {
-                let commands = inner.step(&scope, Event::Tick);
-                inner.carry_out(&scope, commands);
-            }
-        }
-        if pending {
-            drop(inner);
-            tokio::time::sleep(TICK).await;
-        } else {
-            inner.ticker_idle.store(true, Ordering::Relaxed);
-            // A missed wake-up costs at most this long.
-            let _ = tokio::time::timeout(Duration::from_secs(1), inner.tick_soon.notified()).await;
-            inner.ticker_idle.store(false, Ordering::Relaxed);
-        }
+        version: serving.spec.version.clone(),
+        kind: if found.provisioned { "provisioned" } else { "on_demand" },
+        state: found.state,
+        in_flight: found.in_flight,
+        idle_ms: found.idle_ms,
     }
 }
 

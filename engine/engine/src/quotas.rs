@@ -1,8 +1,7 @@
 //! Quota profiles: read on every request, changed while running.
 
-use crate::{Engine, Usage, pools::ScopeState};
-use sluice_decide::{Event, Limits};
-use sluice_domain::{Dialect, QuotaProfile, Result, Scope};
+use crate::{Engine, Usage, scope::ScopeState};
+use sluice_domain::{Dialect, Error, Field, QuotaProfile, Result, Scope};
 use sluice_ports::StoredQuota;
 use std::sync::Arc;
 
@@ -22,6 +21,8 @@ impl Engine {
         let _writing = self.inner.writing.lock().await;
         let state = self.scope_state(scope, dialect);
         let quota = Arc::new(state.quota.load().patched(patch)?);
+        sluice_decide::Zone::named(&quota.schedule_tz)
+            .map_err(|error| Error::invalid(Field::Other("schedule_tz"), error))?;
         let stored = StoredQuota { scope: scope.clone(), dialect, quota: (*quota).clone() };
         self.inner.deps.catalog.put_quota(&stored).await.map_err(crate::catalog::port_error)?;
         self.apply_quota(&state, quota.clone());
@@ -29,9 +30,8 @@ impl Engine {
     }
 
     pub(crate) fn apply_quota(&self, state: &Arc<ScopeState>, quota: Arc<QuotaProfile>) {
-        state.quota.store(quota.clone());
-        let commands = self.inner.step(state, Event::LimitsChanged(Limits::from(&*quota)));
-        self.inner.carry_out(state, commands);
+        self.tell_limits(state, &quota);
+        state.quota.store(quota);
         self.inner.tick_soon.notify_one();
     }
 
@@ -45,7 +45,7 @@ impl Engine {
             usage.namespaces.push((namespace.key.name.clone(), names));
         }
         let state = self.scope_state(scope, dialect);
-        usage.busy_mb = state.core.lock().expect("scope lock").state.busy_mb();
+        usage.busy_mb = state.core().state.busy_mb();
         usage
     }
 }

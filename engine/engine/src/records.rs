@@ -61,6 +61,7 @@ pub struct Counters {
     pub cold_starts: AtomicU64,
     pub cold_starts_from_blank: AtomicU64,
     pub duration_us: AtomicU64,
+    pub started: AtomicU64,
     pub stopped: AtomicU64,
 }
 
@@ -126,6 +127,12 @@ impl Engine {
             get(&counters.cold_starts_from_blank),
         );
         line("counter", "execution_seconds_total", "Time spent in functions.", get(&counters.duration_us) / 1e6);
+        line(
+            "counter",
+            "instances_started_total",
+            "Starts of instances, failed ones included.",
+            get(&counters.started),
+        );
         line("counter", "instances_stopped_total", "Instances ended.", get(&counters.stopped));
         let instances = self.instances();
         let busy = instances.iter().filter(|view| view.state == "busy").count();

@@ -96,6 +96,8 @@ pub trait Instance: Send + Sync {
     async fn call(&self, call: Call) -> Reply;
     /// Stops giving it processor time until the next call, which thaws it by itself.
     fn freeze(&self);
+    /// Treats the running calls as if that much more time had passed: those over their limit end now.
+    fn age(&self, _by: Duration) {}
     /// Ends it and everything it started, at once. Calling twice is no error.
     fn stop(&self);
     /// Whether its process is still there. Cheap; used to notice deaths between calls.

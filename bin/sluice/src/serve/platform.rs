@@ -1,6 +1,10 @@
 //! Plugging adapters into the engine, and the engine into the edges.
 
-use super::{clock::SystemClock, data_dir::DataDir, settings::Settings};
+use super::{
+    clock::{SystemClock, VirtualClock},
+    data_dir::DataDir,
+    settings::{ClockMode, Settings},
+};
 use crate::credentials::{self, Credentials};
 use anyhow::Context;
 use bytes::Bytes;
@@ -10,7 +14,7 @@ use sluice_engine::{AccessKey, Config, Deps, Engine};
 use sluice_fc::Fc;
 use sluice_http::{BoxFuture, Counters, Front, Limits, Route, admin, native_refusal};
 use sluice_objects::{FileBlobs, FilePackages};
-use sluice_ports::Backend;
+use sluice_ports::{Backend, Clock};
 use sluice_scf::Scf;
 use sluice_store::SqliteCatalog;
 use std::{net::SocketAddr, sync::Arc};
@@ -45,7 +49,8 @@ pub async fn build(
             FilePackages::open(&data_dir.path().join("packages")).context("cannot open the package store")?,
         ),
         backend: backend(settings, data_dir).await?,
-        clock: Arc::new(SystemClock::new()),
+        clock: clock(settings),
+        tapes: None,
         keys: vec![AccessKey {
             id: credentials.access_key_id.clone(),
             secret: credentials.access_key_secret.clone(),
@@ -66,6 +71,13 @@ pub async fn build(
         admin::Config { engine: engine.clone(), token: credentials.admin_token, account, counters: counters.clone() };
     let routes = vec![scf(engine.clone()), fc(engine.clone(), address), admin::route(native)];
     Ok((engine, Front::new(routes, limits(settings), counters)))
+}
+
+fn clock(settings: &Settings) -> Arc<dyn Clock> {
+    match settings.clock {
+        ClockMode::Real => Arc::new(SystemClock::new()),
+        ClockMode::Virtual => Arc::new(VirtualClock::new()),
+    }
 }
 
 /// Where code runs.

@@ -48,6 +48,12 @@ pub struct Layer {
     /// MiB that the bodies of all requests in progress may take together [default: 512]
     #[arg(long, value_name = "MIB")]
     pub body_budget_mib: Option<NonZeroUsize>,
+    /// Whose time decisions go by: `virtual` starts at the real now and moves only by `POST /admin/v1/clock/advance` [default: real]
+    #[arg(long, value_name = "CLOCK")]
+    pub clock: Option<ClockMode>,
+    /// Record every input of a decision in this file, for `sluice replay` and `sluice simulate`
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
     /// What to log: a level, or target=level pairs [default: info]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -63,6 +69,13 @@ pub enum LogFormat {
     Json,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockMode {
+    Real,
+    Virtual,
+}
+
 /// Every setting, with its default where nothing was said.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Settings {
@@ -76,6 +89,9 @@ pub struct Settings {
     pub drain_s: u64,
     pub max_connections: usize,
     pub body_budget_mib: usize,
+    pub clock: ClockMode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal: Option<PathBuf>,
     pub log: String,
     pub log_format: LogFormat,
 }
@@ -183,6 +199,8 @@ impl Layer {
             drain_s: self.drain_s.or(below.drain_s),
             max_connections: self.max_connections.or(below.max_connections),
             body_budget_mib: self.body_budget_mib.or(below.body_budget_mib),
+            clock: self.clock.or(below.clock),
+            journal: self.journal.or(below.journal),
             log: self.log.or(below.log),
             log_format: self.log_format.or(below.log_format),
         }
@@ -206,6 +224,8 @@ impl Layer {
             drain_s: self.drain_s.unwrap_or(30),
             max_connections: self.max_connections.map_or(16_384, NonZeroUsize::get),
             body_budget_mib: self.body_budget_mib.map_or(512, NonZeroUsize::get),
+            clock: self.clock.unwrap_or(ClockMode::Real),
+            journal: self.journal,
             log: self.log.unwrap_or_else(|| "info".to_owned()),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
         })

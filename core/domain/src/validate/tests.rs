@@ -168,3 +168,24 @@ fn instance_concurrency_is_for_fc_node_and_custom() {
     );
     assert!(scf(|c| c.instance_concurrency = 2).is_err());
 }
+
+#[test]
+fn alias_names_have_their_alphabets() {
+    // spec: ALI-01 (names)
+    for good in ["ab", "Prod", "v1-2_3", &"a".repeat(60)] {
+        assert!(check_alias_name(Dialect::Scf, good).is_ok(), "{good}");
+    }
+    for bad in ["", "a", "1a", "-a", "_a", "a-", "a_", "a b", "$DEFAULT", "\u{522b}\u{540d}", &"a".repeat(61)] {
+        assert_eq!(
+            check_alias_name(Dialect::Scf, bad).unwrap_err().kind,
+            crate::ErrorKind::Invalid(Field::AliasName),
+            "{bad}"
+        );
+    }
+    for good in ["a", "_", "prod-", &"a".repeat(128)] {
+        assert!(check_alias_name(Dialect::Fc, good).is_ok(), "{good}");
+    }
+    for bad in ["", "LATEST", "1a", "-a", "a.b", &"a".repeat(129)] {
+        assert!(check_alias_name(Dialect::Fc, bad).is_err(), "{bad}");
+    }
+}

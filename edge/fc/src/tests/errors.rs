@@ -1,5 +1,5 @@
 use crate::error::code_of;
-use sluice_domain::{Entity, ErrorKind, Field, Quota, Throttle};
+use sluice_domain::{Entity, ErrorKind, Field, Quota, Setting, Throttle};
 
 #[test]
 fn every_kind_has_its_status_and_code() {
@@ -11,6 +11,7 @@ fn every_kind_has_its_status_and_code() {
         Entity::Trigger,
         Entity::Layer,
         Entity::Request,
+        Entity::Setting,
         Entity::Region,
         Entity::Code,
     ];
@@ -23,16 +24,25 @@ fn every_kind_has_its_status_and_code() {
         Quota::Timeout,
         Quota::InitTimeout,
         Quota::Concurrency,
+        Quota::FunctionReserved,
+        Quota::FunctionProvisioned,
+        Quota::TotalProvisioned,
+        Quota::TotalConcurrency,
+        Quota::ScheduledActions,
+        Quota::OnDemandRules,
     ];
     let throttles =
         [Throttle::Account, Throttle::Namespace, Throttle::Burst, Throttle::RegionInstances, Throttle::HostMemory];
     let mut kinds = vec![ErrorKind::Missing(Field::Handler), ErrorKind::Invalid(Field::CodeZip)];
     kinds.extend(entities.map(ErrorKind::NotFound));
     kinds.extend(entities.map(ErrorKind::AlreadyExists));
-    kinds.extend([Entity::Namespace, Entity::Function, Entity::Layer].map(ErrorKind::InUse));
+    kinds.extend([Entity::Namespace, Entity::Function, Entity::Layer, Entity::Setting].map(ErrorKind::InUse));
     kinds.extend(quotas.map(ErrorKind::QuotaExceeded));
     kinds.extend(throttles.map(ErrorKind::Throttled));
+    kinds.extend([Setting::Provisioned, Setting::Reserved, Setting::TotalConcurrency].map(ErrorKind::Busy));
     kinds.extend([
+        ErrorKind::ReservedExceedsTotal,
+        ErrorKind::NothingToPublish,
         ErrorKind::PreconditionFailed,
         ErrorKind::WrongState,
         ErrorKind::TooLarge,
@@ -59,6 +69,7 @@ NotFound(Alias) 404 AliasNotFound
 NotFound(Trigger) 404 TriggerNotFound
 NotFound(Layer) 404 LayerNotFound
 NotFound(Request) 404 StatefulAsyncInvocationNotFound
+NotFound(Setting) 404 OnDemandConfigNotFound
 NotFound(Region) 400 InvalidArgument
 NotFound(Code) 404 FunctionNotFound
 AlreadyExists(Namespace) 409 ServiceAlreadyExists
@@ -68,11 +79,13 @@ AlreadyExists(Alias) 409 AliasAlreadyExists
 AlreadyExists(Trigger) 409 TriggerAlreadyExists
 AlreadyExists(Layer) 409 ConcurrentUpdateError
 AlreadyExists(Request) 409 StatefulAsyncInvocationAlreadyExists
+AlreadyExists(Setting) 409 ConcurrentUpdateError
 AlreadyExists(Region) 409 ConcurrentUpdateError
 AlreadyExists(Code) 409 ConcurrentUpdateError
 InUse(Namespace) 409 ServiceNotEmpty
 InUse(Function) 409 FunctionNotEmpty
 InUse(Layer) 409 ConcurrentUpdateError
+InUse(Setting) 409 ProvisionConfigExist
 QuotaExceeded(CodeTotal) 400 LimitExceededError
 QuotaExceeded(CodeUnzipped) 400 EntityTooLarge
 QuotaExceeded(Namespaces) 400 LimitExceededError
@@ -81,11 +94,22 @@ QuotaExceeded(Memory) 400 InvalidArgument
 QuotaExceeded(Timeout) 400 InvalidArgument
 QuotaExceeded(InitTimeout) 400 InvalidArgument
 QuotaExceeded(Concurrency) 429 ResourceExhausted
+QuotaExceeded(FunctionReserved) 400 LimitExceededError
+QuotaExceeded(FunctionProvisioned) 400 LimitExceededError
+QuotaExceeded(TotalProvisioned) 400 LimitExceededError
+QuotaExceeded(TotalConcurrency) 400 LimitExceededError
+QuotaExceeded(ScheduledActions) 400 LimitExceededError
+QuotaExceeded(OnDemandRules) 400 LimitExceededError
 Throttled(Account) 429 ResourceExhausted
 Throttled(Namespace) 429 ResourceExhausted
 Throttled(Burst) 429 ResourceExhausted
 Throttled(RegionInstances) 429 ResourceExhausted
 Throttled(HostMemory) 503 ResourceThrottled
+Busy(Provisioned) 409 ConcurrentUpdateError
+Busy(Reserved) 409 ConcurrentUpdateError
+Busy(TotalConcurrency) 409 ConcurrentUpdateError
+ReservedExceedsTotal 400 InvalidArgument
+NothingToPublish 400 InvalidArgument
 PreconditionFailed 412 PreconditionFailed
 WrongState 409 ConcurrentUpdateError
 TooLarge 400 EntityTooLarge

@@ -64,6 +64,17 @@ pub async fn read(State(admin): State<Admin>, Path(request_id): Path<String>) ->
     }
 }
 
+/// Why a request was refused, or started an instance.
+pub async fn explain(State(admin): State<Admin>, Path(request_id): Path<String>) -> Reply {
+    match admin.engine.explain(&request_id) {
+        Some(explanation) => reply::json(&explanation),
+        None => {
+            let message = "no record of this request id: it never ran, or newer records have taken its place";
+            Err(reply::error(StatusCode::NOT_FOUND, "NotFound", message))
+        }
+    }
+}
+
 fn render(record: &Invocation) -> Value {
     let (outcome, response_bytes, failure) = match &record.outcome {
         Outcome::Success(bytes) => ("success", Some(bytes.len()), None),
@@ -109,5 +120,11 @@ fn render_failure(failure: &Failure) -> Value {
         FailureKind::Throttled(throttle) => (json!("throttled"), json!(throttle)),
         kind => (json!(kind), Value::Null),
     };
-    json!({ "kind": kind, "throttle": throttle, "message": failure.message, "error_type": failure.error_type })
+    json!({
+        "kind": kind,
+        "throttle": throttle,
+        "message": failure.message,
+        "error_type": failure.error_type,
+        "refusal": failure.refusal,
+    })
 }

@@ -1,5 +1,5 @@
 use crate::{
-    call::{Call, LATEST, qualifier, required},
+    call::{Call, required},
     error::ApiError,
 };
 use serde::Deserialize;
@@ -17,12 +17,9 @@ pub async fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
     let request: Request = call.params.read_owned()?;
     let name = required("FunctionName", request.function_name.as_deref())?;
     let key = call.function_key(request.namespace.as_deref(), name);
-    call.engine.function(&key)?;
-    if let Some(given) = request.qualifier.filter(|text| !text.is_empty()) {
-        qualifier(Some(&given), LATEST)?;
-        let message = format!("'{given}' cannot be deleted by itself: leave Qualifier out to delete the function");
-        return Err(ApiError::new("InvalidParameterValue.Qualifier", message));
+    match request.qualifier.as_deref().filter(|text| !text.is_empty()) {
+        Some(qualifier) => super::delete_function_version::delete(call, &key, qualifier).await?,
+        None => call.engine.delete_function(&key, None).await?,
     }
-    call.engine.delete_function(&key, None).await?;
     call.done()
 }

@@ -1,6 +1,7 @@
 use crate::{call::Call, error::ApiError};
 use serde_json::{Map, Value, json};
 use sluice_domain::{Dialect, QuotaProfile};
+use sluice_engine::NamespaceConcurrency;
 
 /// What an absent limit is shown as: the largest number that every client can hold.
 const NO_LIMIT: u64 = i32::MAX as u64;
@@ -8,48 +9,48 @@ const NO_LIMIT: u64 = i32::MAX as u64;
 /// What the account uses and may use in this region.
 pub fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
     let quota = call.quota();
+    let concurrency = call.engine.concurrency(&call.scope, Dialect::Scf);
+    let total = concurrency.total_mb.unwrap_or(NO_LIMIT);
     let mut usage = Vec::new();
     let mut limits = Vec::new();
     for namespace in call.engine.namespaces(&call.scope, Dialect::Scf) {
         let functions = call.engine.functions(&namespace.key)?;
         let functions: Vec<&str> = functions.iter().map(|function| function.key.name.as_str()).collect();
-        usage.push(namespace_usage(&namespace.key.name, &functions, &quota));
-        limits.push(namespace_limit(&namespace.key.name, &quota));
+        let name = namespace.key.name.as_str();
+        let own = concurrency.namespaces.iter().find(|one| one.name == name);
+        let mb = own.and_then(|own| own.total_mb).unwrap_or(total);
+        usage.push(namespace_usage(name, &functions, mb, own));
+        limits.push(namespace_limit(name, mb, &quota));
     }
-    let total = quota.concurrency_mb.unwrap_or(NO_LIMIT);
     call.reply(&json!({
         "AccountUsage": {
             "NamespacesCount": usage.len(),
             "Namespace": usage,
             "TotalConcurrencyMem": total,
-            "TotalAllocatedConcurrencyMem": 0,
+            "TotalAllocatedConcurrencyMem": concurrency.reserved_mb,
             "UserConcurrencyMemLimit": total,
         },
         "AccountLimit": { "NamespacesCount": quota.namespaces.unwrap_or(NO_LIMIT), "Namespace": limits },
     }))
 }
 
-fn concurrency_mb(namespace: &str, quota: &QuotaProfile) -> u64 {
-    quota.namespace_concurrency_mb.get(namespace).copied().or(quota.concurrency_mb).unwrap_or(NO_LIMIT)
-}
-
-fn namespace_usage(name: &str, functions: &[&str], quota: &QuotaProfile) -> Value {
+fn namespace_usage(name: &str, functions: &[&str], mb: u64, own: Option<&NamespaceConcurrency>) -> Value {
     json!({
         "Namespace": name,
         "Functions": functions,
         "FunctionsCount": functions.len(),
-        "TotalConcurrencyMem": concurrency_mb(name, quota),
-        "TotalAllocatedConcurrencyMem": 0,
-        "TotalAllocatedProvisionedMem": 0,
+        "TotalConcurrencyMem": mb,
+        "TotalAllocatedConcurrencyMem": own.map_or(0, |own| own.reserved_mb),
+        "TotalAllocatedProvisionedMem": own.map_or(0, |own| own.provisioned_mb),
     })
 }
 
-fn namespace_limit(name: &str, quota: &QuotaProfile) -> Value {
+fn namespace_limit(name: &str, mb: u64, quota: &QuotaProfile) -> Value {
     json!({
         "Namespace": name,
         "FunctionsCount": quota.functions_per_namespace.unwrap_or(NO_LIMIT),
         "Trigger": trigger_limits(quota.triggers_per_type.unwrap_or(NO_LIMIT)),
-        "ConcurrentExecutions": concurrency_mb(name, quota) / u64::from(quota.memory_default_mb.max(1)),
+        "ConcurrentExecutions": mb / u64::from(quota.memory_default_mb.max(1)),
         "TimeoutLimit": quota.timeout_max_s,
         "InitTimeoutLimit": quota.init_timeout_max_s,
         "TestModelLimit": 20,

@@ -1,8 +1,9 @@
-//! GetFunction: the whole of a function as it is stored, and the code of those written inline.
+//! GetFunction: the whole of a function, or of one of its versions, and the code of those written inline.
 
 use crate::{
     call::{Call, LATEST, qualifier, required},
     code::entry_file,
+    concurrency::provisioned_mb,
     dates,
     error::ApiError,
     params::Flag,
@@ -10,7 +11,7 @@ use crate::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sluice_domain::{Dialect, Function, FunctionStatus};
-use sluice_engine::Engine;
+use sluice_engine::{Engine, FunctionAt};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -24,9 +25,14 @@ struct Request {
 pub async fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
     let request: Request = call.params.read_owned()?;
     let name = required("FunctionName", request.function_name.as_deref()).map_err(nameless)?;
-    let qualifier = qualifier(request.qualifier.as_deref(), LATEST)?;
-    let function = call.engine.function(&call.function_key(request.namespace.as_deref(), name))?;
+    let key = call.function_key(request.namespace.as_deref(), name);
+    let qualifier = qualifier(request.qualifier.as_deref(), LATEST);
+    let at =
+        call.engine.function_at(&key, qualifier).map_err(ApiError::unknown_qualifier("ResourceNotFound.Version"))?;
+    let function = shown(&at);
     let mut answer = identity(&function, qualifier);
+    answer.insert("FunctionVersion".to_owned(), version_name(&at).into());
+    answer.extend(concurrency(call, &function));
     answer.extend(settings(&function));
     answer.extend(attributes(&function.config.attributes));
     let failed = matches!(function.status, FunctionStatus::CreateFailed | FunctionStatus::UpdateFailed);
@@ -41,6 +47,30 @@ pub async fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
 /// This action has its own code for a missing name.
 fn nameless(error: ApiError) -> ApiError {
     ApiError { code: "InvalidParameter.FunctionNameOrResourceIdRequired", ..error }
+}
+
+/// A version has its own times and words, and is never being changed.
+fn shown(at: &FunctionAt) -> Function {
+    let mut function = (*at.function).clone();
+    if let Some(version) = &at.version {
+        function.config.description = super::publish_version::description_of(version).to_owned();
+        function.status = FunctionStatus::Active;
+        function.status_reason.clear();
+        function.created = version.created;
+        function.modified = version.created;
+    }
+    function
+}
+
+fn version_name(at: &FunctionAt) -> String {
+    at.version.as_ref().map_or_else(|| LATEST.to_owned(), |version| version.number.to_string())
+}
+
+fn concurrency(call: &Call<'_>, function: &Function) -> Map<String, Value> {
+    object(json!({
+        "ReservedConcurrencyMem": function.reserved_mb,
+        "TotalProvisionedConcurrencyMem": provisioned_mb(call).get(&function.key),
+    }))
 }
 
 /// Says which interpreter runs in place of the one that a runtime id names, if another one does.
@@ -81,7 +111,6 @@ fn identity(function: &Function, qualifier: &str) -> Map<String, Value> {
         "FunctionName": function.key.name,
         "Namespace": function.key.namespace,
         "FunctionId": function.id,
-        "FunctionVersion": LATEST,
         "Qualifier": qualifier,
         "AddTime": dates::text(function.created),
         "ModTime": dates::text(function.modified),

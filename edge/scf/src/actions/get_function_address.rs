@@ -1,5 +1,5 @@
 use crate::{
-    call::{Call, LATEST, qualifier, required},
+    call::{Call, required},
     error::ApiError,
 };
 use serde::Deserialize;
@@ -18,8 +18,10 @@ struct Request {
 pub fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
     let request: Request = call.params.read_owned()?;
     let name = required("FunctionName", request.function_name.as_deref())?;
-    qualifier(request.qualifier.as_deref(), LATEST)?;
-    let function = call.engine.function(&call.function_key(request.namespace.as_deref(), name))?;
+    let key = call.function_key(request.namespace.as_deref(), name);
+    let qualifier = request.qualifier.as_deref().unwrap_or_default();
+    let unknown = ApiError::unknown_qualifier("ResourceNotFound.FunctionVersion");
+    let function = call.engine.function_at(&key, qualifier).map_err(unknown)?.function;
     if function.code.sha256.is_empty() {
         let message = format!("function '{name}' is {} and has no code yet", function.status.as_str());
         return Err(Error::new(ErrorKind::WrongState, message).into());

@@ -1,7 +1,7 @@
 //! GetFunctionLogs: recent calls, each with its log, selected and ordered as the vendor's console asks for them.
 
 use crate::{
-    call::{Call, DEFAULT_NAMESPACE, LATEST, qualifier},
+    call::{Call, DEFAULT_NAMESPACE, qualifier},
     dates,
     error::ApiError,
     listing::{Order, Page, unknown_order_by},
@@ -56,7 +56,7 @@ pub fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
     let order = Order::parse(request.order.as_deref(), Order::Desc)?;
     let compare = comparison(request.order_by.as_deref().unwrap_or_default())?;
     let filter = ResultFilter::parse(request.filter.as_ref().and_then(|filter| filter.ret_code.as_deref()))?;
-    qualifier(request.qualifier.as_deref(), LATEST)?;
+    let qualifier = qualifier(request.qualifier.as_deref(), "");
     let query = query(call, &request)?;
     let namespace = request.namespace.as_deref().filter(|name| !name.is_empty()).unwrap_or(DEFAULT_NAMESPACE);
     let keyword = request.search_context.as_ref().and_then(|context| context.keyword.as_deref()).unwrap_or_default();
@@ -65,6 +65,7 @@ pub fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
         record.function.dialect == Dialect::Scf
             && record.function.namespace == namespace
             && filter.admits(record)
+            && ran_at(record, qualifier)
             && (keyword.is_empty() || loglines::render(record).contains(keyword))
     });
     records.sort_by(|a, b| order.apply(compare(a, b)));
@@ -72,6 +73,11 @@ pub fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
     let data: Vec<Value> = page.of(records).map(|record| render(&record)).collect();
     let context = json!({ "Offset": "", "Limit": page.limit, "Keyword": keyword, "Type": "" });
     call.reply(&json!({ "TotalCount": total, "Data": data, "SearchContext": context }))
+}
+
+/// A version's number names what ran, an alias what was called; nothing names everything.
+fn ran_at(record: &Invocation, qualifier: &str) -> bool {
+    qualifier.is_empty() || qualifier == record.version || qualifier == record.qualifier
 }
 
 fn query(call: &Call<'_>, request: &Request) -> Result<RecordQuery, ApiError> {

@@ -8,7 +8,7 @@ use crate::{
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
-use sluice_domain::{Entity, Error, ErrorKind, Invocation};
+use sluice_domain::Invocation;
 use sluice_engine::InvokeRequest;
 use std::borrow::Cow;
 
@@ -62,10 +62,11 @@ pub async fn run(call: &Call<'_>, spelling: Spelling) -> Result<Vec<u8>, ApiErro
         Spelling::Invoke => (request.client_context, LATEST),
         Spelling::InvokeFunction => (request.event, DEFAULT_ALIAS),
     };
-    let qualifier = qualifier(text(&request.qualifier), default)?.to_owned();
+    let qualifier = qualifier(text(&request.qualifier), default).to_owned();
     let payload = payload(event, call.quota().sync_payload_bytes())?;
     let request = InvokeRequest { key, qualifier, request_id: call.request_id.clone(), payload };
-    let invocation = call.engine.invoke(request).await.map_err(refused)?;
+    let invocation =
+        call.engine.invoke(request).await.map_err(ApiError::unknown_qualifier("ResourceNotFound.Qualifier"))?;
     render(call, &invocation, tail)
 }
 
@@ -109,15 +110,6 @@ fn payload(event: Option<Text<'_>>, limit: usize) -> Result<Bytes, ApiError> {
         ApiError::new("InvalidParameterValue.Param", format!("the event is not valid JSON: {error}"))
     })?;
     Ok(Bytes::from(text.into_owned()))
-}
-
-fn refused(error: Error) -> ApiError {
-    match error.kind {
-        ErrorKind::NotFound(Entity::Version | Entity::Alias) => {
-            ApiError::new("ResourceNotFound.Qualifier", error.message)
-        }
-        _ => error.into(),
-    }
 }
 
 fn render(call: &Call<'_>, invocation: &Invocation, tail: bool) -> Result<Vec<u8>, ApiError> {

@@ -2,6 +2,7 @@
 
 use crate::{
     call::Call,
+    concurrency::provisioned_mb,
     dates,
     error::ApiError,
     listing::{Order, Page, unknown_order_by},
@@ -45,7 +46,9 @@ pub fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
     functions.retain(|function| matches_text(function, &request) && filters.iter().all(|f| f.admits(function)));
     functions.sort_by(|a, b| order.apply(by.compare(a, b)).then_with(|| a.key.name.cmp(&b.key.name)));
     let total = functions.len();
-    let shown: Vec<Value> = page.of(functions).map(|function| render(&function)).collect();
+    let provisioned = provisioned_mb(call);
+    let shown: Vec<Value> =
+        page.of(functions).map(|function| render(&function, provisioned.get(&function.key).copied())).collect();
     call.reply(&json!({ "Functions": shown, "TotalCount": total }))
 }
 
@@ -156,7 +159,7 @@ fn tag<'f>(tags: Option<&'f Value>, key: &str) -> Option<&'f str> {
     tags?.as_array()?.iter().find(named)?.get("Value")?.as_str()
 }
 
-fn render(function: &Function) -> Value {
+fn render(function: &Function, provisioned_mb: Option<u64>) -> Value {
     let attributes = &function.config.attributes;
     json!({
         "FunctionName": function.key.name,
@@ -173,8 +176,8 @@ fn render(function: &Function) -> Value {
         "Tags": attributes.get("Tags").cloned().unwrap_or(json!([])),
         "ClsLogsetId": attributes.get("ClsLogsetId").cloned().unwrap_or(json!("")),
         "ClsTopicId": attributes.get("ClsTopicId").cloned().unwrap_or(json!("")),
-        "TotalProvisionedConcurrencyMem": null,
-        "ReservedConcurrencyMem": null,
+        "TotalProvisionedConcurrencyMem": provisioned_mb,
+        "ReservedConcurrencyMem": function.reserved_mb,
         "AsyncRunEnable": Flag::text(false),
         "TraceEnable": attributes.get("TraceEnable").cloned().unwrap_or(json!(Flag::text(false))),
     })

@@ -3,7 +3,7 @@ use crate::{
     code::Given,
     error::ApiError,
     params::Flag,
-    settings::{check_publish, check_rename},
+    settings::{check_editable, check_rename},
 };
 use serde::Deserialize;
 use sluice_domain::FunctionConfig;
@@ -15,6 +15,7 @@ struct Request {
     namespace: Option<String>,
     handler: Option<String>,
     publish: Option<Flag>,
+    qualifier: Option<String>,
     new_function_name: Option<String>,
 }
 
@@ -23,7 +24,7 @@ pub async fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
     let request: Request = call.params.read_owned()?;
     let name = required("FunctionName", request.function_name.as_deref())?;
     check_rename(request.new_function_name.as_deref())?;
-    check_publish(request.publish)?;
+    check_editable(request.qualifier.as_deref())?;
     let key = call.function_key(request.namespace.as_deref(), name);
     let function = call.engine.function(&key)?;
     let new_handler = request.handler.filter(|handler| !handler.is_empty());
@@ -40,5 +41,8 @@ pub async fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
         Ok(())
     };
     call.engine.update_function(&key, None, code, change).await?;
+    if Flag::is_on(request.publish) {
+        super::publish_version::after_update(call, &key).await?;
+    }
     call.done()
 }

@@ -2,7 +2,7 @@ use crate::{
     call::{Call, required},
     error::ApiError,
     params::Flag,
-    settings::{Settings, check_publish, check_rename},
+    settings::{Settings, check_editable, check_rename},
 };
 use serde::Deserialize;
 use sluice_domain::{Dialect, Error, Field, FunctionConfig, KnownRuntime, Result};
@@ -16,6 +16,7 @@ struct Request {
     #[serde(rename = "Type")]
     kind: Option<String>,
     publish: Option<Flag>,
+    qualifier: Option<String>,
     new_function_name: Option<String>,
 }
 
@@ -24,7 +25,7 @@ pub async fn run(call: &Call<'_>) -> std::result::Result<Vec<u8>, ApiError> {
     let request: Request = call.params.read_owned()?;
     let name = required("FunctionName", request.function_name.as_deref())?;
     check_rename(request.new_function_name.as_deref())?;
-    check_publish(request.publish)?;
+    check_editable(request.qualifier.as_deref())?;
     check_kind(request.kind.as_deref())?;
     let settings = Settings::read(call.params)?;
     let key = call.function_key(request.namespace.as_deref(), name);
@@ -35,6 +36,9 @@ pub async fn run(call: &Call<'_>) -> std::result::Result<Vec<u8>, ApiError> {
         Ok(())
     };
     call.engine.update_function(&key, None, None, change).await?;
+    if Flag::is_on(request.publish) {
+        super::publish_version::after_update(call, &key).await?;
+    }
     call.done()
 }
 

@@ -1,6 +1,8 @@
 //! The dialect from outside: signed HTTP requests in, HTTP answers out, over an engine on fakes.
 
 mod account;
+mod aliases;
+mod concurrency;
 mod functions;
 mod invocations;
 mod logs;
@@ -8,3 +10,4 @@ mod namespaces;
 mod platform;
 mod shapes;
 mod updates;
+mod versions;

@@ -53,6 +53,7 @@ impl Platform {
             packages: Arc::new(FakePackages::default()),
             backend: Arc::new(backend),
             clock: clock.clone(),
+            tapes: None,
             keys: vec![AccessKey { id: ID.into(), secret: SECRET.into(), account: "1000000001".into() }],
         };
         let engine = Engine::open(config, deps).await.unwrap();

@@ -193,7 +193,7 @@ async fn a_timestamp_of_another_day_than_the_credential_is_refused() {
 async fn unknown_actions_versions_and_products_are_told_apart() {
     let platform = Platform::new().await;
     assert_eq!(platform.refused("GetDemoAddress", json!({})).await, "InvalidAction");
-    assert_eq!(platform.refused("PublishVersion", json!({})).await, "UnsupportedOperation");
+    assert_eq!(platform.refused("CreateTrigger", json!({})).await, "UnsupportedOperation");
     let of_version = async |version: &'static str| {
         let mut request = tc3_request("SearchLog", &outgoing("POST", "", "application/json", b"{}"));
         request.headers_mut().insert("X-TC-Version", version.parse().unwrap());

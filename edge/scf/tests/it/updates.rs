@@ -56,7 +56,6 @@ async fn what_cannot_change_is_refused() {
     assert_eq!(refused(json!({ "NewFunctionName": "other" })).await, "InvalidParameterValue.FunctionName");
     assert_eq!(refused(json!({ "Runtime": "Nodejs12.16" })).await, "InvalidParameterValue.Runtime");
     assert_eq!(refused(json!({ "Type": "HTTP" })).await, "InvalidParameterValue.Type");
-    assert_eq!(refused(json!({ "Publish": "TRUE" })).await, "UnsupportedOperation.PublishVersion");
     assert_eq!(refused(json!({ "MemorySize": 100 })).await, "InvalidParameterValue.MemorySize");
     assert_eq!(refused(json!({ "FunctionName": "none" })).await, "ResourceNotFound.Function");
     assert_eq!(

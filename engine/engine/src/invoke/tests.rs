@@ -25,6 +25,7 @@ async fn world(backend: FakeBackend) -> World {
         packages: Arc::new(FakePackages::default()),
         backend: backend.clone(),
         clock: Arc::new(ManualClock::at(Timestamp(1_600_000_000_000))),
+        tapes: None,
         keys: vec![AccessKey { id: "AK".into(), secret: "SK".into(), account: "1250000000".into() }],
     };
     let config = Config {

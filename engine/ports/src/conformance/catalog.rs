@@ -1,5 +1,7 @@
 //! The suite of [`Catalog`].
 
+mod published;
+
 use super::together;
 use crate::{Catalog, PortError, PortResult, StoredQuota};
 use sluice_domain::{
@@ -17,6 +19,15 @@ pub async fn catalog<C: Catalog>(make: impl AsyncFn() -> C) {
     keeps_the_last_quota(&make().await).await;
     lets_one_of_many_creates_win(&make().await).await;
     lets_one_of_many_updates_win(&make().await).await;
+    published::stores_a_version_with_its_function(&make().await).await;
+    published::stores_a_service_version_whole(&make().await).await;
+    published::writes_nothing_of_a_refused_publication(&make().await).await;
+    published::deletes_versions_that_nothing_holds(&make().await).await;
+    published::writes_aliases_conditionally(&make().await).await;
+    published::writes_settings_conditionally(&make().await).await;
+    published::deletes_what_hung_on_a_function(&make().await).await;
+    published::deletes_what_hung_on_a_qualifier(&make().await).await;
+    published::deletes_what_hung_on_a_namespace(&make().await).await;
 }
 
 fn scope(account: &str, region: &str) -> Scope {
@@ -33,6 +44,7 @@ fn namespace(name: &str, version: u64) -> Namespace {
         public_network: true,
         attributes: attributes.as_object().expect("an object").clone(),
         version,
+        last_published: 0,
         created: Timestamp(1_585_728_927_123),
         modified: Timestamp(-1),
     }
@@ -81,6 +93,8 @@ fn assert_conflict(result: PortResult<()>) {
 async fn begins_empty(catalog: &dyn Catalog) {
     let snapshot = catalog.load().await.expect("load");
     assert!(snapshot.namespaces.is_empty() && snapshot.functions.is_empty() && snapshot.quotas.is_empty());
+    assert!(snapshot.versions.is_empty() && snapshot.service_versions.is_empty() && snapshot.aliases.is_empty());
+    assert!(snapshot.provisions.is_empty() && snapshot.on_demand.is_empty());
 }
 
 async fn loads_what_was_put(catalog: &dyn Catalog) {

@@ -1,0 +1,152 @@
+//! What time brings: the loop that tells the core, and moving a virtual clock.
+
+use crate::{Engine, catalog::Inner};
+use sluice_decide::Event;
+use sluice_domain::{Error, ErrorKind, Field, Result, Timestamp};
+use std::{sync::atomic::Ordering, time::Duration};
+
+/// The longest time between two looks at what is due, and at instances that died.
+const LOOK: Duration = Duration::from_millis(250);
+/// The shortest: deadlines closer together than this are met together.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Between looks while nothing is due at all.
+const IDLE: Duration = Duration::from_secs(1);
+/// How far the calendar's clock may part from the core's before the core is told.
+const DRIFT_MS: i64 = 1000;
+/// The longest way a virtual clock goes in one step.
+const ADVANCE_MAX_S: u64 = 10 * 366 * 86_400;
+
+/// What happens to running code when a virtual clock is moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Running {
+    /// Nothing: its limits count real time.
+    #[default]
+    Hold,
+    /// It is as if it had run for that long.
+    Age,
+}
+
+impl Engine {
+    /// Wakes the ticker if it sleeps without a deadline.
+    pub(crate) fn expect_tick(&self) {
+        if self.inner.ticker_idle.load(Ordering::Relaxed) {
+            self.inner.tick_soon.notify_one();
+        }
+    }
+
+    pub fn clock_is_virtual(&self) -> bool {
+        self.inner.deps.clock.is_virtual()
+    }
+
+    /// Moves a virtual clock, and answers once all that is due by then was decided and carried out.
+    pub async fn advance(&self, seconds: u64, running: Running) -> Result<Timestamp> {
+        let clock = &self.inner.deps.clock;
+        if !clock.is_virtual() {
+            let message = "the clock is real: start the server with --clock virtual to move it";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        if seconds > ADVANCE_MAX_S {
+            let message = format!("{seconds} seconds are too many: at most {ADVANCE_MAX_S} (ten years) at once");
+            return Err(Error::invalid(Field::Other("seconds"), message));
+        }
+        let _one_at_a_time = self.inner.advancing.lock().await;
+        self.inner.ahead.none().await;
+        if running == Running::Age {
+            self.age_running(Duration::from_secs(seconds));
+        }
+        let target = self.inner.now_ms() + seconds * 1000;
+        loop {
+            let due = self.all_scopes().iter().filter_map(|scope| scope.core().state.next_due()).min();
+            let now = self.inner.now_ms();
+            let next = due.map_or(target, |due| due.clamp(now, target));
+            clock.advance(Duration::from_millis(next - now));
+            self.tick_all();
+            self.inner.ahead.none().await;
+            if next == target && self.all_scopes().iter().all(|scope| self.nothing_due(scope, target)) {
+                return Ok(self.now());
+            }
+        }
+    }
+
+    fn nothing_due(&self, scope: &crate::scope::ScopeState, now: u64) -> bool {
+        scope.core().state.next_due().is_none_or(|due| due > now)
+    }
+
+    fn age_running(&self, by: Duration) {
+        for scope in self.all_scopes() {
+            let instances: Vec<_> = scope.core().instances.values().map(|live| live.instance.clone()).collect();
+            instances.iter().for_each(|instance| instance.age(by));
+        }
+    }
+
+    /// Tells the scopes that have something due.
+    fn tick_all(&self) {
+        let now = self.inner.now_ms();
+        for scope in self.all_scopes() {
+            if !self.nothing_due(&scope, now) {
+                self.tell(&scope, Event::Tick);
+            }
+        }
+    }
+
+    /// Instances whose process ended while nothing ran in them.
+    fn bury_dead(&self) {
+        for scope in self.all_scopes() {
+            let dead: Vec<_> = {
+                let core = scope.core();
+                let dead = core.instances.iter().filter(|(_, live)| !live.instance.is_alive());
+                // One that still has a call is reported by that call.
+                dead.filter(|(id, _)| core.state.instance(**id).is_some_and(|found| found.in_flight == 0))
+                    .map(|(id, _)| *id)
+                    .collect()
+            };
+            for instance in dead {
+                tracing::info!(%instance, "an idle instance died");
+                self.tell(&scope, Event::Died { instance });
+            }
+        }
+    }
+
+    /// Tells the core when the calendar's clock was set.
+    fn follow_calendar(&self, told: &mut i64) {
+        let ahead = self.now().0 - self.inner.now_ms() as i64;
+        if (ahead - *told).abs() >= DRIFT_MS {
+            *told = ahead;
+            tracing::warn!(ahead_ms = ahead, "the calendar's clock was set");
+            for scope in self.all_scopes() {
+                self.tell(&scope, Event::WallClock { ahead_ms: ahead });
+            }
+        }
+    }
+
+    /// How long until something is due; none if nothing is.
+    fn until_due(&self) -> Option<Duration> {
+        let due = self.all_scopes().iter().filter_map(|scope| scope.core().state.next_due()).min()?;
+        Some(Duration::from_millis(due.saturating_sub(self.inner.now_ms())))
+    }
+}
+
+pub async fn tick_loop(inner: std::sync::Weak<Inner>) {
+    let mut told = 0;
+    loop {
+        let Some(inner) = inner.upgrade() else { return };
+        let engine = Engine { inner };
+        if !engine.clock_is_virtual() {
+            engine.follow_calendar(&mut told);
+            engine.tick_all();
+        }
+        engine.bury_dead();
+        let due = engine.until_due();
+        let pause = due.map_or(IDLE, |due| due.clamp(PAUSE, LOOK));
+        if due.is_some() {
+            drop(engine);
+            tokio::time::sleep(pause).await;
+        } else {
+            engine.inner.ticker_idle.store(true, Ordering::Relaxed);
+            // A missed wake-up costs at most this long.
+            let _ = tokio::time::timeout(pause, engine.inner.tick_soon.notified()).await;
+            engine.inner.ticker_idle.store(false, Ordering::Relaxed);
+        }
+    }
+}
