@@ -40,6 +40,8 @@ enum Command {
     Warm,
     /// Memory, idle processor time, start of the server
     Memory,
+    /// The decision core by itself
+    Decide,
     /// Everything but the peers
     All,
     /// Other function servers from their registries, beside Sluice
@@ -50,7 +52,8 @@ enum Command {
 }
 
 const COLD: &[(&str, measure::Part)] = &[("cold", measure::cold::run), ("sustained", measure::sustained::run)];
-const SCALE: &[(&str, measure::Part)] = &[("scale", measure::scale::run)];
+const SCALE: &[(&str, measure::Part)] = &[("scale", measure::scale::run), ("minute", measure::minute::run)];
+const DECIDE: &[(&str, measure::Part)] = &[("decide", measure::decide::run)];
 const WARM: &[(&str, measure::Part)] = &[("warm", measure::warm::run), ("zipf", measure::zipf::run)];
 const MEMORY: &[(&str, measure::Part)] = &[("memory", measure::memory::run), ("idle", measure::idle::run)];
 
@@ -63,8 +66,9 @@ pub fn run() -> Result<bool> {
         Command::Scale => ("bench-scale.json", SCALE),
         Command::Warm => ("bench-warm.json", WARM),
         Command::Memory => ("bench-memory.json", MEMORY),
+        Command::Decide => ("bench-decide.json", DECIDE),
         Command::Peers => ("bench-peers.json", &[("peers", measure::peers::run)]),
-        Command::All => ("bench.json", &[COLD, SCALE, WARM, MEMORY].concat()),
+        Command::All => ("bench.json", &[COLD, SCALE, WARM, MEMORY, DECIDE].concat()),
     };
     let settings = Settings::new(cli.options.quick, cli.options.pairs);
     let lab = Lab::open(settings, cli.options.server, cli.options.out)?;

@@ -1,8 +1,10 @@
 //! The measurements, one file each. Each adds its lines to the report.
 
 pub mod cold;
+pub mod decide;
 pub mod idle;
 pub mod memory;
+pub mod minute;
 pub mod peers;
 mod runc;
 pub mod scale;

@@ -15,8 +15,8 @@ const fs = require('fs');
 const path = require('path');
 const util = require('util');
 
-const [BLANK, READY, RESULT, ERROR] = Buffer.from('Bire');
-const [INIT, REQUEST] = Buffer.from('IR');
+const [BLANK, READY, RESULT, ERROR, TAGGED, OUTPUT] = Buffer.from('Bireto');
+const [INIT, REQUEST, TAGGED_REQUEST] = Buffer.from('IRT');
 // Names that the platform sets; what remains of the environment is the user's own.
 const PLATFORM_PREFIXES = ['SCF_', '_SCF_', 'TENCENTCLOUD_', 'QCLOUD_'];
 const PLATFORM_NAMES = new Set(
@@ -32,7 +32,8 @@ const { writeSync } = fs; // the user's code may replace it
 let channel = null;
 let dialect = null;
 let hooks = { init() {}, ready() {} };
-let current = null; // the call that runs now, or the initialisation
+let current = null; // the call that runs now, or the initialisation; of several calls none is here
+let several = null; // what runs now in an instance that takes more than one call at a time
 
 // --- the control socket --------------------------------------------------------------------------------------
 
@@ -89,24 +90,30 @@ class Channel {
     if (this.waiting.length > 0) setImmediate(() => {
       const frame = this.waiting.shift();
       this.onFrame(frame[4], frame.subarray(5));
+      if (several !== null) this.next();
     });
   }
 
-  /** Sends text or bytes as one frame, in one write if the socket takes it. */
-  send(type, body) {
+  /** Sends text or bytes as one frame, in one write if the socket takes it. A tag says which request it is about. */
+  send(type, body, tag = 0) {
+    const head = tag === 0 ? 5 : 10;
     let out = this.out;
     let size;
-    if (typeof body === 'string' && body.length * 3 + 5 <= out.length) {
-      size = out.write(body, 5);
+    if (typeof body === 'string' && body.length * 3 + head <= out.length) {
+      size = out.write(body, head);
     } else {
       size = Buffer.byteLength(body);
-      if (size + 5 > out.length) out = Buffer.allocUnsafe(size + 5);
-      if (typeof body === 'string') out.write(body, 5);
-      else out.set(body, 5);
+      if (size + head > out.length) out = Buffer.allocUnsafe(size + head);
+      if (typeof body === 'string') out.write(body, head);
+      else out.set(body, head);
     }
-    out.writeUInt32LE(size + 1, 0);
-    out[4] = type;
-    if (!writeAll(this.fd, out, size + 5)) process.exit(0); // the server is gone
+    out.writeUInt32LE(size + head - 4, 0);
+    out[head - 1] = type;
+    if (tag !== 0) {
+      out[4] = TAGGED;
+      out.writeUInt32LE(tag, 5);
+    }
+    if (!writeAll(this.fd, out, size + head)) process.exit(0); // the server is gone
   }
 
   ref() { this.handle.ref(); }
@@ -160,9 +167,15 @@ function writeAll(fd, bytes, end) {
 // --- the log ---------------------------------------------------------------------------------------------------
 
 /** Writes to the log; what cannot be written, because the user's code closed it, is lost. */
-function writeLog(text) {
+function writeLog(text, call = callAtHand()) {
   const bytes = Buffer.from(text);
-  writeAll(1, bytes, bytes.length);
+  if (several === null) writeAll(1, bytes, bytes.length);
+  else several.write(1, bytes, call);
+}
+
+/** The call that output belongs to and that an uncaught exception ends; null if there is none or it is not known. */
+function callAtHand() {
+  return several === null ? current : several.atHand();
 }
 
 /** stdout or stderr as a stream that has written when `write` returns. */
@@ -171,7 +184,8 @@ function logStream(fd) {
   const stream = new Writable({
     decodeStrings: true,
     write(chunk, encoding, done) {
-      writeAll(fd, chunk, chunk.length);
+      if (several === null) writeAll(fd, chunk, chunk.length);
+      else several.write(fd, chunk, several.atHand());
       done();
     },
   });
@@ -199,7 +213,11 @@ function replaceOutput() {
 
 function prefixConsole(write) {
   let level = 'verbose';
-  const sink = { write: (text) => write(dialect.prefix(current ? current.id : '', level) + text), on() {} };
+  const id = () => {
+    const call = callAtHand() || (several && several.oldest());
+    return call ? call.id : '';
+  };
+  const sink = { write: (text) => write(dialect.prefix(id(), level) + text), on() {} };
   const own = new console.Console({ stdout: sink, stderr: sink, ignoreErrors: false });
   for (const name of CONSOLE) console[name] = own[name];
   for (const [name, its] of [['info', 'info'], ['warn', 'warn'], ['error', 'error'], ['debug', 'debug'], ['trace', 'error']]) {
@@ -271,12 +289,14 @@ function loadFailureOf(reason) {
 /** One request from its frame to its reply; whatever happens after the reply is ignored. */
 class Call {
   constructor(id, qualifier, deadline) {
+    this.tag = 0; // what the server calls it, if there may be others
     this.id = id;
     this.qualifier = qualifier;
     this.deadline = deadline;
     this.over = false;
     this.returned = false; // the handler's synchronous part has ended
     this.promised = false; // it returned a promise
+    this.draining = false; // it ends, at the latest, when the event loop is empty
     this.outcome = null; // what the callback was given, until it may be sent
   }
 
@@ -298,15 +318,19 @@ class Call {
   fail(reason, handled) {
     if (this.over) return;
     const failure = failureOf('user_exception', reason, handled);
-    if (failure.stack !== null) writeLog(`${dialect.prefix(this.id, 'error')}${failure.stack}\n`);
+    if (failure.stack !== null) writeLog(`${dialect.prefix(this.id, 'error')}${failure.stack}\n`, this);
     this.reply(ERROR, failure);
   }
 
   reply(type, body) {
     this.over = true;
-    current = null;
-    channel.send(type, type === RESULT ? body : JSON.stringify(body));
+    channel.send(type, type === RESULT ? body : JSON.stringify(body), this.tag);
     channel.ref();
+    if (several !== null) {
+      several.running.delete(this.tag);
+      return;
+    }
+    current = null;
     channel.next();
   }
 
@@ -321,6 +345,45 @@ class Call {
     else this.fail(error, true);
   }
 }
+
+/**
+ * The calls that run at the same time in this process. What is asynchronous carries the call that it began in, so that
+ * output and exceptions find it. Where that is lost, as in callbacks of a pool of connections that was made at load or
+ * in native code, output goes to the pipe and the server gives it to the oldest call.
+ */
+class Several {
+  constructor() {
+    const { AsyncLocalStorage } = require('async_hooks');
+    const none = { run: (call, work) => work(), getStore() {} }; // Node.js before 12.17
+    this.storage = AsyncLocalStorage ? new AsyncLocalStorage() : none;
+    this.running = new Map(); // by tag, oldest first
+  }
+
+  run(call, payload) {
+    this.running.set(call.tag, call);
+    this.storage.run(call, () => runCall(call, payload));
+  }
+
+  atHand() {
+    const call = this.storage.getStore();
+    return call === undefined || call.over ? null : call;
+  }
+
+  oldest() {
+    const [call] = this.running.values();
+    return call || null;
+  }
+
+  write(fd, bytes, call) {
+    if (call === null || call.over) return void writeAll(fd, bytes, bytes.length);
+    for (let at = 0; at < bytes.length; at += OUTPUT_BYTES) {
+      channel.send(OUTPUT, bytes.subarray(at, at + OUTPUT_BYTES), call.tag);
+    }
+  }
+}
+
+/** The longest piece of output that goes into one frame. */
+const OUTPUT_BYTES = 60 * 1024;
 
 // --- Tencent SCF: a parsed event in, JSON out -------------------------------------------------------------------
 
@@ -361,6 +424,7 @@ class Scf {
       return call.reply(ERROR, { kind: 'event_not_json', message, type: null, stack: null, frames: null, handled: false });
     }
     const context = this.contextOf(call);
+    call.draining = true;
     channel.unref(); // so that `beforeExit` tells when the user's event loop is empty
     const result = this.handler(event, context, (error, value) => {
       call.callBack(error, value);
@@ -458,6 +522,7 @@ class Fc {
     result.then((value) => {
       // An async handler that takes a callback may still call it, as long as anything of it runs.
       if (value !== undefined || handler.length < 3) return call.succeed(value);
+      call.draining = true;
       channel.unref();
       // What else keeps the loop alive (a pool of connections) is no reason to wait for ever.
       setTimeout(() => call.succeed(undefined), CALLBACK_GRACE_MS).unref();
@@ -584,18 +649,26 @@ function isThenable(value) {
 // --- the process -----------------------------------------------------------------------------------------------
 
 function onFrame(type, body) {
-  if (type === REQUEST && dialect !== null && dialect.handler) request(body);
+  if (type === REQUEST && dialect !== null && dialect.handler) request(body, 0);
+  else if (type === TAGGED_REQUEST && several !== null && dialect.handler) request(body.subarray(4), body.readUInt32LE(0));
   else if (type === INIT) start(JSON.parse(body.toString()));
 }
 
-function request(body) {
+function request(body, tag) {
   const idEnd = 1 + body[0];
   const at = idEnd + 1 + body[idEnd];
   const deadline = body.readUInt32LE(at) + body.readUInt32LE(at + 4) * 0x100000000;
   const call = new Call(body.latin1Slice(1, idEnd), body.utf8Slice(idEnd + 1, at), deadline);
+  call.tag = tag;
+  const payload = body.subarray(at + 8);
+  if (tag !== 0) return several.run(call, payload);
   current = call;
+  runCall(call, payload);
+}
+
+function runCall(call, payload) {
   try {
-    dialect.run(call, body.subarray(at + 8));
+    dialect.run(call, payload);
   } catch (error) {
     call.fail(error, false);
   }
@@ -626,6 +699,7 @@ async function startAsync(opened, initializer) {
 
 function ready(handler) {
   dialect.handler = handler;
+  if (dialect.init.concurrency > 1) several = new Several();
   current = null;
   channel.send(READY, '');
   hooks.ready();
@@ -651,17 +725,25 @@ function onUncaught(event, reason) {
   if (process.listenerCount(event) > 1) return; // the user's code deals with it
   if (event === 'unhandledRejection' && onlyWarnsOfRejections()) {
     const text = isError(reason) ? withoutOwnLines(reason.stack) : textOf(reason);
-    return writeLog(`${dialect.prefix(current === null ? '' : current.id, 'warn')}UnhandledPromiseRejectionWarning: ${text}\n`);
+    const call = callAtHand();
+    return writeLog(`${dialect.prefix(call === null ? '' : call.id, 'warn')}UnhandledPromiseRejectionWarning: ${text}\n`);
   }
   if (current !== null && current.initializing) return failStart(reason);
-  if (current !== null) current.fail(reason, false);
+  const call = callAtHand();
+  if (call !== null) call.fail(reason, false);
   else writeLog(`${dialect ? dialect.prefix('', 'error') : ''}${isError(reason) ? withoutOwnLines(reason.stack) : textOf(reason)}\n`);
   process.exit(1);
 }
 
 function onLoopEmpty() {
   channel.ref();
-  if (current !== null && !current.initializing) dialect.loopIsEmpty(current);
+  if (several !== null) {
+    for (const call of [...several.running.values()]) {
+      if (call.draining) dialect.loopIsEmpty(call);
+    }
+  } else if (current !== null && !current.initializing) {
+    dialect.loopIsEmpty(current);
+  }
 }
 
 /**

@@ -137,6 +137,32 @@ class Instance:
         head = bytes([len(id_bytes)]) + id_bytes + bytes([len(qualifier_bytes)]) + qualifier_bytes
         self.send(b"R", head + deadline + payload)
 
+    def tagged(self, tag, payload=b"{}", request_id=REQUEST_ID, qualifier="LATEST", left_ms=3000):
+        """A request to an instance that takes several at a time."""
+        id_bytes, qualifier_bytes = request_id.encode(), qualifier.encode()
+        deadline = struct.pack("<Q", int(time.time() * 1000) + left_ms)
+        head = bytes([len(id_bytes)]) + id_bytes + bytes([len(qualifier_bytes)]) + qualifier_bytes
+        self.send(b"T", struct.pack("<I", tag) + head + deadline + payload)
+
+    def told(self):
+        """The next tagged frame: what it is about, its type and body."""
+        kind, body = self.receive()
+        assert kind == b"t", (kind, body)
+        (tag,) = struct.unpack("<I", body[:4])
+        return tag, body[4:5], body[5:]
+
+    def answers(self, count):
+        """The next answers as {tag: (type, body)} in their order, and what was printed until then as {tag: text}."""
+        answers, output = {}, {}
+        while len(answers) < count:
+            tag, kind, body = self.told()
+            if kind == b"o":
+                output[tag] = output.get(tag, "") + body.decode()
+            else:
+                assert tag not in answers, "answered twice"
+                answers[tag] = (kind, body)
+        return answers, output
+
     def raw(self, payload=b"{}", **request):
         self.request(payload, **request)
         kind, body = self.receive()

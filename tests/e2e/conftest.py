@@ -8,6 +8,7 @@ import pytest
 from fc_api import Fc, open_client
 from harness import REGION, Server, sample
 from scf_api import ApiError, Scf
+from virtual import Region
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +34,18 @@ def fresh_server(tmp_path):
         if one.process is not None and one.process.poll() is None:
             one.stop()
     shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def virtual_server():
+    """A server whose clock only tests move. Tests work in regions of their own."""
+    with Server(args=["--clock", "virtual"]) as running:
+        yield running
+
+
+@pytest.fixture
+def region(virtual_server):
+    return Region(virtual_server)
 
 
 @pytest.fixture(scope="session")

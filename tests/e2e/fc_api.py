@@ -10,6 +10,7 @@ import pathlib
 import tempfile
 
 import fc2
+import pytest
 from alibabacloud_fc_open20210406.client import Client as OpenClient
 from alibabacloud_tea_openapi.models import Config
 from fc2.fc_exceptions import FcError
@@ -53,6 +54,13 @@ class Answer:
         return base64.b64decode(self.headers["x-fc-log-result"]).decode()
 
 
+def refused(call):
+    """The error with which the SDK reports a refusal."""
+    with pytest.raises(FcError) as caught:
+        call()
+    return caught.value
+
+
 class FunctionError(Exception):
     """The function failed; `document` is the error body that the SDK passed on."""
 
@@ -93,8 +101,38 @@ class Fc:
             raise
         return Answer(answer.headers, answer.data)
 
+    def request(self, method, path, body=None, headers=None):
+        """A call that the SDK has no function for, signed and parsed by it; the path begins with `/services`."""
+        path = f"/{self.sdk.api_version}{path}"
+        signed = self.sdk._build_common_headers(method, path, dict(headers or {}))
+        payload = None if body is None else json.dumps(body).encode()
+        return self.sdk._do_request(method, path, signed, body=payload)
+
+    def publish(self, service, description=None):
+        """Publishes the service and returns the new version's id."""
+        return self.sdk.publish_version(service, description).data["versionId"]
+
+    def versions(self, service, **query):
+        return [one["versionId"] for one in self.sdk.list_versions(service, **query).data["versions"]]
+
+    def provisioned(self, service, qualifier, name):
+        """(target in force, instances that are up)"""
+        found = self.sdk.get_provision_config(service, qualifier, name).data
+        return found["target"], found["current"]
+
+    def release(self, service):
+        """Takes back all provisioned instances of a service."""
+        for one in self.sdk.list_provision_configs(service, None, limit=100).data["provisionConfigs"]:
+            _, _, qualifier, function = one["resource"].split("#")
+            self.sdk.put_provision_config(service, qualifier, function, 0)
+
     def delete_service(self, service):
         """Deletes a service and all that is in it."""
+        self.release(service)
+        for alias in self.sdk.list_aliases(service, limit=100).data["aliases"]:
+            self.sdk.delete_alias(service, alias["aliasName"])
+        for version in self.versions(service, limit=100):
+            self.sdk.delete_version(service, version)
         for function in self.sdk.list_functions(service, limit=100).data["functions"]:
             self.sdk.delete_function(service, function["functionName"])
         self.sdk.delete_service(service)

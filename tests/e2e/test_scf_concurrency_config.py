@@ -12,7 +12,7 @@ import pytest
 
 import host
 import node_sdk
-from harness import KEY_ID, KEY_SECRET, Background, parallel, sample, wait_until
+from harness import KEY_ID, KEY_SECRET, Background, parallel, sample, wait_until, zip_of
 from scf_api import NODE, Scf, refused
 
 FULL = "LimitExceeded.FunctionReservedConcurrencyMemory"
@@ -120,11 +120,11 @@ def test_part_of_the_account_cannot_be_reserved(own):
     own.create("second", sample("scf_probe"))
     # spec: QSY-03
     error = refused(lambda: own.reserve("probe", 115_328), FULL)
-    # spec: RSV-04
+    # spec: RSV-04 (the error)
     assert "115200" in error.message, error.message
     own.reserve("probe", 115_072)
     error = refused(lambda: own.reserve("second", 256), FULL)
-    # spec: RSV-04
+    # spec: RSV-04 (the error)
     assert re.search(r"\b128 MB", error.message), error.message
     # spec: QSY-03
     own.reserve("second", 128)
@@ -138,10 +138,10 @@ def test_regions_reserve_for_themselves(server, own):
     elsewhere = Scf(server, region=f"ap-e2e-{uuid.uuid4().hex[:8]}")
     elsewhere.create("probe", sample("scf_probe"))
     own.reserve("probe", 115_200)
-    # spec: QSY-04
+    # spec: QSY-04 (reservations)
     assert usage(elsewhere)["TotalAllocatedConcurrencyMem"] == 0
     elsewhere.reserve("probe", 51_200)
-    # spec: QSY-04
+    # spec: QSY-04 (reservations)
     assert (own.reserved("probe"), elsewhere.reserved("probe")) == (115_200, 51_200)
     elsewhere.delete("probe")
 
@@ -149,11 +149,12 @@ def test_regions_reserve_for_themselves(server, own):
 def test_a_reservation_of_nothing_stops_the_function(own):
     assert own.invoke("probe", {"do": "who"}).ok
     own.reserve("probe", 0)
-    # spec: RSV-05, PRO-12
+    # spec: PRO-12
     assert own.reserved("probe") == 0
     for _ in range(3):
         stopped = own.invoke("probe", {"do": "who"})
-        # spec: RSV-05, PRO-12
+        # spec: PRO-12
+        # spec: RSV-05 (synchronous calls)
         assert (stopped.status, stopped.invoke_result) == (432, -1)
         assert stopped.error["errorMessage"] == "ResourceLimitReached"
         assert "[ probe ] concurrency exceeded reserved quota 0 MB" in stopped.fields["ErrMsg"]
@@ -200,6 +201,10 @@ def test_a_reservation_is_kept_from_others_even_when_idle(server, own, region):
 
 def test_a_change_of_memory_keeps_the_reserved_megabytes(own):
     own.reserve("probe", 512)
+    calls = held_open(own, 4)
+    # spec: RSV-08
+    assert own.invoke("probe", {"do": "who"}).status == 432
+    assert all(call.result().ok for call in calls)
     own.configure("probe", MemorySize=256)
     # spec: RSV-08
     assert own.reserved("probe") == 512
@@ -239,7 +244,6 @@ def test_a_provision_is_changed_and_deleted(versioned):
     free = versioned.call("GetProvisionedConcurrencyConfig", FunctionName="probe", Qualifier="2")
     assert [one["Qualifier"] for one in free["Allocated"]] == ["2"]
     assert free["UnallocatedConcurrencyNum"] == (128_000 - 384) // 256
-    # spec: PRO-07
     versioned.provision("probe", "1", 3)
     versioned.provisioned("probe", "1", 3)
     versioned.provision("probe", "1", 1)
@@ -250,6 +254,40 @@ def test_a_provision_is_changed_and_deleted(versioned):
     assert versioned.provisions("probe") == {}
     assert listed(versioned) == (None, None)
     assert versioned.call("GetProvisionedConcurrencyConfig", FunctionName="probe", Qualifier="1")["Allocated"] == []
+
+
+def test_a_provision_is_not_changed_while_its_instances_start(own):
+    code = "import time\ntime.sleep(2)\ndef main_handler(event, context):\n    return 'up'\n"
+    own.create("slow", zip_of({"index.py": code}))
+    own.publish("slow")
+    own.provision("slow", "1", 1)
+    starting = own.provisions("slow")["1"]
+    # spec: PRO-06
+    assert (starting["Status"], starting["AvailableProvisionedConcurrencyNum"]) == ("InProgress", 0)
+    assert starting["AllocatedProvisionedConcurrencyNum"] == 1
+    # spec: PRO-07
+    error = refused(lambda: own.provision("slow", "1", 2), "FailedOperation.ProvisionedInProgress")
+    assert "0 of 1" in error.message
+    own.provisioned("slow", "1", 1)
+    # spec: PRO-07
+    own.provision("slow", "1", 2)
+    own.provisioned("slow", "1", 2)
+
+
+def test_a_provision_that_cannot_start_says_why(own):
+    code = "raise RuntimeError('no way')\n"
+    own.create("broken", zip_of({"index.py": code}))
+    own.publish("broken")
+    own.provision("broken", "1", 1)
+    failed = wait_until(
+        lambda: next((one for one in own.provisions("broken").values() if one["Status"] == "Failed"), None),
+        30,
+        "the start has failed",
+    )
+    assert failed["AvailableProvisionedConcurrencyNum"] == 0
+    assert "no way" in failed["StatusReason"], failed
+    own.provision("broken", "1", 0)
+    assert own.provisions("broken")["1"]["Status"] == "Done"
 
 
 def test_only_published_versions_are_provisioned(versioned):
@@ -289,11 +327,11 @@ def test_all_provisions_together_stay_within_the_account(server, versioned, regi
 
 def test_provisioned_is_no_part_of_the_quota(versioned):
     versioned.reserve("probe", 128)
-    # spec: PRO-17
+    # spec: PRO-17 (it is accepted and the limit stays)
     versioned.provision("probe", "1", 2)
     versioned.provisioned("probe", "1", 2)
     calls = held_open(versioned, 1, Qualifier="1")
-    # spec: QSY-07, PRO-10
+    # spec: QSY-07
     assert versioned.invoke("probe", {"do": "who"}, Qualifier="1").status == 432
     assert all(call.result().ok for call in calls)
     versioned.call("DeleteProvisionedConcurrencyConfig", FunctionName="probe", Qualifier="1")
@@ -410,9 +448,10 @@ def test_fixed_and_tracked_numbers_exclude_each_other(versioned):
     wrong = "InvalidParameterValue.ProvisionType"
     # spec: TGT-08
     refused(lambda: versioned.provision("probe", "1", 1, **TRACKING), wrong)
-    refused(lambda: versioned.provision("probe", "1", TriggerActions=[action("a", "0 0 12 * * * *", 1)], **TRACKING), wrong)
+    noon = [action("a", "0 0 12 * * * *", 1)]
+    refused(lambda: versioned.provision("probe", "1", TriggerActions=noon, **TRACKING), wrong)
     refused(lambda: versioned.provision("probe", "1", 1, MinCapacity=1, MaxCapacity=2), wrong)
-    versioned.provision("probe", "1", 3, TriggerActions=[action("a", "0 0 12 * * * *", 1)])
+    versioned.provision("probe", "1", 3, TriggerActions=noon)
     versioned.provisioned("probe", "1", 3)
     versioned.provision("probe", "1", **TRACKING)
     (shown,) = raw(versioned)

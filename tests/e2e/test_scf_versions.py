@@ -41,7 +41,8 @@ def test_a_version_keeps_its_code(scf, numbered):
     # spec: VER-08
     assert hashlib.sha256(fetched).hexdigest() == address["CodeSha256"]
     assert b"'one'" in zipfile.ZipFile(io.BytesIO(fetched)).read("index.py")
-    assert scf.call("GetFunction", FunctionName=numbered, Qualifier="1", ShowCode="TRUE")["CodeInfo"].count("'one'") == 1
+    shown = scf.call("GetFunction", FunctionName=numbered, Qualifier="1", ShowCode="TRUE")
+    assert "'one'" in shown["CodeInfo"]
 
 
 def test_a_version_keeps_its_settings(scf, probe):
@@ -93,9 +94,8 @@ def test_numbers_begin_at_one_and_are_never_used_again(scf, numbered):
 
 def test_latest_is_always_there(scf, numbered):
     # spec: VER-06
-    refused(
-        lambda: scf.call("DeleteFunction", FunctionName=numbered, Qualifier="$LATEST"), "InvalidParameterValue.Qualifier"
-    )
+    wrong = "InvalidParameterValue.Qualifier"
+    refused(lambda: scf.call("DeleteFunction", FunctionName=numbered, Qualifier="$LATEST"), wrong)
     scf.call("DeleteFunction", FunctionName=numbered, Qualifier="1")
     scf.call("DeleteFunctionVersion", FunctionName=numbered, Qualifier="2")
     # spec: VER-06
@@ -129,9 +129,9 @@ def test_an_update_may_publish_what_it_made(scf, scf_function):
 
 def test_a_new_version_has_no_triggers(scf, numbered):
     listed = scf.call("ListTriggers", FunctionName=numbered)
-    # spec: VER-04
+    # spec: VER-04 (no trigger can be made yet)
     assert (listed["Triggers"], listed["TotalCount"]) == ([], 0)
-    # spec: VER-04
+    # spec: VER-04 (no trigger can be made yet)
     assert scf.call("GetFunction", FunctionName=numbered, Qualifier="1")["Triggers"] == []
     retries = scf.call("GetFunctionEventInvokeConfig", FunctionName=numbered, Qualifier="1")["AsyncTriggerConfig"]
     assert (retries["MsgTTL"], [one["RetryNum"] for one in retries["RetryConfig"]]) == (21600, [2])
@@ -206,7 +206,9 @@ def test_versions_and_aliases_outlive_the_server(fresh_server):
     assert scf.publish("kept") == "3"
 
 
-@pytest.mark.parametrize("options", [{"sign_method": "HmacSHA1"}, {"sign_method": "HmacSHA256"}, {"http_method": "GET"}])
+@pytest.mark.parametrize(
+    "options", [{"sign_method": "HmacSHA1"}, {"sign_method": "HmacSHA256"}, {"http_method": "GET"}]
+)
 def test_every_shape_of_request_publishes(server, scf_function, options):
     name = scf_function(sample("scf_probe"))
     scf = Scf(server, **options)

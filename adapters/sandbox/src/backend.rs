@@ -11,7 +11,7 @@ use crate::{
     connection::Connection,
     dns, environment,
     frame::{self, Frame},
-    instance::SandboxedInstance,
+    instance,
     launcher::Settings,
     log::{Collector, Limits},
     network::Network,
@@ -321,11 +321,10 @@ impl Backend for SandboxBackend {
         if from_blank {
             connection = connection.move_here().map_err(|error| StartError::Platform(error.to_string()))?;
         }
-        let initialised = start::initialise(&mut connection, &spec, None, Some(&sandbox)).await?;
-        let limits = start::log_limits(&spec);
-        let instance = SandboxedInstance::new(spec.id, connection, sandbox, limits, spec.response_limit);
+        let initialised = start::initialise(&mut connection, &spec, None, &*sandbox).await?;
+        let instance = instance::open(&spec, connection, sandbox);
         Ok(Started {
-            instance: Arc::new(instance),
+            instance: instance.map_err(|error| StartError::Platform(error.to_string()))?,
             sandbox: sandbox_time,
             mount: mount_time,
             init: initialised.took,

@@ -29,6 +29,16 @@ pub struct FarEnds {
     pub log: OwnedFd,
 }
 
+/// Where what a process prints goes.
+pub trait Sink {
+    fn push(&mut self, now: Instant, bytes: &[u8]);
+}
+
+/// The sending side alone, for those who speak while another listens.
+pub struct Speaker {
+    control: OwnedFd,
+}
+
 /// What a process did next.
 #[derive(Debug)]
 pub enum Heard {
@@ -59,16 +69,20 @@ impl Connection {
     }
 
     pub async fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        send_all(&self.control, frame, &[]).await
+        send_all(self.control.get_ref(), 0, frame, &[]).await
+    }
+
+    pub fn speaker(&self) -> io::Result<Speaker> {
+        Ok(Speaker { control: self.control.get_ref().try_clone()? })
     }
 
     /// Sends a request while reading what the process prints, so that neither side waits for the other.
     pub async fn send_and_collect(&mut self, head: &[u8], payload: &Bytes, log: &mut Collector) -> io::Result<()> {
         if head.len() + payload.len() <= READ_BYTES {
-            return send_all(&self.control, head, payload).await;
+            return send_all(self.control.get_ref(), 0, head, payload).await;
         }
         let Self { control, log: pipe, .. } = self;
-        let send = send_all(control, head, payload);
+        let send = send_all(control.get_ref(), 0, head, payload);
         tokio::pin!(send);
         let mut log_open = true;
         loop {
@@ -81,7 +95,7 @@ impl Connection {
 
     /// Waits for the next frame, collecting what is printed meanwhile. `spin` is for how long it may look for the
     /// answer before it sleeps: waking an idle processor takes longer than a short function does.
-    pub async fn hear(&mut self, log: &mut Collector, spin: Duration) -> Heard {
+    pub async fn hear(&mut self, log: &mut impl Sink, spin: Duration) -> Heard {
         let mut log_open = true;
         // Whether the frame took several reads, so that the last of them may be older than what is known of the log.
         let mut long = false;
@@ -147,9 +161,26 @@ impl Connection {
         rustix::net::recv(self.control.get_ref(), &mut byte[..], flags).is_ok()
     }
 
+    /// Returns when there is something to read though nothing was asked: see [`Self::is_spoilt`].
+    pub async fn spoilt(&mut self) {
+        if !self.buffer.is_empty() {
+            return;
+        }
+        loop {
+            let Ok(mut guard) = self.control.readable().await else { return };
+            let mut byte = [0u8; 1];
+            let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+            match rustix::net::recv(self.control.get_ref(), &mut byte[..], flags) {
+                Err(rustix::io::Errno::AGAIN) => guard.clear_ready(),
+                Err(rustix::io::Errno::INTR) => {}
+                _ => return,
+            }
+        }
+    }
+
     /// As [`Self::drain_log`], but only when the runtime has noticed that there is something. What a process
     /// printed before it answered is noticed no later than the answer.
-    fn drain_log_if_told(&mut self, log: &mut Collector) {
+    fn drain_log_if_told(&mut self, log: &mut impl Sink) {
         let mut context = Context::from_waker(Waker::noop());
         if self.log.poll_read_ready(&mut context).is_pending() {
             return;
@@ -158,7 +189,7 @@ impl Connection {
     }
 
     /// Takes what is in the pipe now, and not what a process adds meanwhile.
-    pub fn drain_log(&mut self, log: &mut Collector) {
+    pub fn drain_log(&mut self, log: &mut impl Sink) {
         let mut bytes = [0u8; READ_BYTES];
         let mut context = Context::from_waker(Waker::noop());
         let mut left = rustix::io::ioctl_fionread(self.log.get_ref()).unwrap_or(0);
@@ -185,6 +216,21 @@ impl Connection {
     }
 }
 
+impl Speaker {
+    /// Sends what the socket takes at once, and tells how much that was.
+    pub fn send_some(&self, head: &[u8], payload: &[u8]) -> io::Result<usize> {
+        match send_some(&self.control, &[IoSlice::new(head), IoSlice::new(payload)]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            result => result,
+        }
+    }
+
+    /// Sends all but the first `sent` bytes.
+    pub async fn send_rest(&self, sent: usize, head: &[u8], payload: &[u8]) -> io::Result<()> {
+        send_all(&self.control, sent, head, payload).await
+    }
+}
+
 async fn read_control(control: &AsyncFd<OwnedFd>, buffer: &mut BytesMut) -> io::Result<usize> {
     loop {
         let mut guard = control.readable().await?;
@@ -207,19 +253,18 @@ async fn read_control(control: &AsyncFd<OwnedFd>, buffer: &mut BytesMut) -> io::
     }
 }
 
-/// Writes both slices, in one call when the socket has room for them.
-async fn send_all(control: &AsyncFd<OwnedFd>, head: &[u8], payload: &[u8]) -> io::Result<()> {
-    let mut sent = 0;
+/// Writes both slices but for the first `sent` bytes, in one call when the socket has room for them.
+async fn send_all(control: &OwnedFd, mut sent: usize, head: &[u8], payload: &[u8]) -> io::Result<()> {
     let total = head.len() + payload.len();
     let mut room: Option<AsyncFd<OwnedFd>> = None;
     while sent < total {
         let slices =
             [IoSlice::new(&head[sent.min(head.len())..]), IoSlice::new(&payload[sent.saturating_sub(head.len())..])];
-        match send_some(control.get_ref(), &slices) {
+        match send_some(control, &slices) {
             Ok(count) => sent += count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if room.is_none() {
-                    room = Some(sys::watch(control.get_ref().try_clone()?, Interest::WRITABLE)?);
+                    room = Some(sys::watch(control.try_clone()?, Interest::WRITABLE)?);
                 }
                 if let Some(room) = &room {
                     room.writable().await?.clear_ready();
@@ -236,7 +281,7 @@ fn send_some(control: &OwnedFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     Ok(rustix::net::sendmsg(control, slices, &mut nothing, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?)
 }
 
-async fn read_log(pipe: &AsyncFd<io::PipeReader>, log: &mut Collector) -> io::Result<()> {
+async fn read_log(pipe: &AsyncFd<io::PipeReader>, log: &mut impl Sink) -> io::Result<()> {
     let mut bytes = [0u8; READ_BYTES];
     let count = pipe.async_io(Interest::READABLE, |pipe| (&*pipe).read(&mut bytes)).await?;
     if count == 0 {

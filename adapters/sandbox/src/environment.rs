@@ -127,7 +127,7 @@ pub fn init_document(spec: &InstanceSpec) -> Value {
     service.insert("log_project".into(), attribute(&["logConfig", "project"]).into());
     service.insert("log_store".into(), attribute(&["logConfig", "logstore"]).into());
     service.insert("role".into(), attribute(&["role"]).into());
-    json!({
+    let mut document = json!({
         "request_id": spec.request_id.as_str(),
         "dialect": function.dialect.as_str(),
         "runtime": spec.config.runtime,
@@ -147,7 +147,11 @@ pub fn init_document(spec: &InstanceSpec) -> Value {
         "version": spec.version,
         "service": service,
         "credentials": {"access_key_id": "", "access_key_secret": "", "security_token": ""},
-    })
+    });
+    if spec.config.instance_concurrency > 1 {
+        document["concurrency"] = spec.config.instance_concurrency.into();
+    }
+    document
 }
 
 #[cfg(test)]

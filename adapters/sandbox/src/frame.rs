@@ -19,8 +19,25 @@ pub enum Frame {
     InitDone,
     Result(Bytes),
     Error(Failure),
-    Compiled { path: String, content: Bytes },
+    Compiled {
+        path: String,
+        content: Bytes,
+    },
     CompileDone,
+    /// About one of several requests.
+    Tagged {
+        tag: u32,
+        said: Said,
+    },
+}
+
+/// What a bootstrap says about one of several requests.
+#[derive(Debug, PartialEq)]
+pub enum Said {
+    Result(Bytes),
+    Error(Failure),
+    /// It has printed this.
+    Output(Bytes),
 }
 
 /// Something that no bootstrap of ours says.
@@ -56,6 +73,7 @@ fn parse(kind: u8, mut body: Bytes) -> Result<Frame, Malformed> {
         b'r' => Ok(Frame::Result(body)),
         b'e' => parse_error(&body).map(Frame::Error),
         b'd' => Ok(Frame::CompileDone),
+        b't' => parse_tagged(body),
         b'c' => {
             if body.len() < 2 {
                 return Err(Malformed("a compiled file without a name"));
@@ -70,6 +88,21 @@ fn parse(kind: u8, mut body: Bytes) -> Result<Frame, Malformed> {
         }
         _ => Err(Malformed("a frame of unknown kind")),
     }
+}
+
+fn parse_tagged(mut body: Bytes) -> Result<Frame, Malformed> {
+    if body.len() < 5 {
+        return Err(Malformed("a tag without anything"));
+    }
+    let (tag, kind) = (body.get_u32_le(), body.get_u8());
+    let said = match kind {
+        b'r' => Said::Result(body),
+        b'e' if body.len() > MAX_ERROR => return Err(Malformed("an error of illegal length")),
+        b'e' => Said::Error(parse_error(&body)?),
+        b'o' => Said::Output(body),
+        _ => return Err(Malformed("a tagged frame of unknown kind")),
+    };
+    Ok(Frame::Tagged { tag, said })
 }
 
 fn parse_error(body: &[u8]) -> Result<Failure, Malformed> {
@@ -112,13 +145,26 @@ pub fn plain(kind: u8, body: &[u8]) -> Bytes {
     out.freeze()
 }
 
-/// The head of a request frame; the payload follows it on the wire.
-pub fn request_head(request_id: &str, qualifier: &str, deadline_ms: u64, payload: usize) -> Option<Vec<u8>> {
+/// The head of a request frame; the payload follows it on the wire. A tag goes to instances that take several.
+pub fn request_head(
+    tag: Option<u32>,
+    request_id: &str,
+    qualifier: &str,
+    deadline_ms: u64,
+    payload: usize,
+) -> Option<Vec<u8>> {
     let (id, name) = (u8::try_from(request_id.len()).ok()?, u8::try_from(qualifier.len()).ok()?);
-    let length = 1 + 1 + request_id.len() + 1 + qualifier.len() + 8 + payload;
+    let tag_length = if tag.is_some() { 4 } else { 0 };
+    let length = 1 + tag_length + 1 + request_id.len() + 1 + qualifier.len() + 8 + payload;
     let mut out = Vec::with_capacity(64 + request_id.len() + qualifier.len());
     out.put_u32_le(u32::try_from(length).ok()?);
-    out.put_u8(b'R');
+    match tag {
+        None => out.put_u8(b'R'),
+        Some(tag) => {
+            out.put_u8(b'T');
+            out.put_u32_le(tag);
+        }
+    }
     out.put_u8(id);
     out.put_slice(request_id.as_bytes());
     out.put_u8(name);
@@ -156,5 +202,20 @@ mod tests {
         {
             assert!(take(&mut BytesMut::from(bytes)).is_err(), "{bytes:?}");
         }
+        for body in [&[1u8, 0, 0, 0][..], &[1, 0, 0, 0, b'B'], &[1, 0, 0, 0, b't', 1, 0, 0, 0, b'r'], b"\x01\0\0\0e{"] {
+            assert!(take(&mut BytesMut::from(&plain(b't', body)[..])).is_err(), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn tagged_frames_say_which_request_they_are_about() {
+        let mut buffer = BytesMut::from(&plain(b't', b"\x02\x01\0\0rabc")[..]);
+        let said = Said::Result(Bytes::from_static(b"abc"));
+        assert_eq!(take(&mut buffer), Ok(Some(Frame::Tagged { tag: 258, said })));
+        let plain = request_head(None, "id", "q", 7, 3).expect("short names");
+        let tagged = request_head(Some(258), "id", "q", 7, 3).expect("short names");
+        assert_eq!((plain[4], &tagged[4..9]), (b'R', &b"T\x02\x01\0\0"[..]));
+        assert_eq!((&plain[5..], plain[0] + 4), (&tagged[9..], tagged[0]));
+        assert_eq!(usize::from(plain[0]) + 4, plain.len() + 3);
     }
 }

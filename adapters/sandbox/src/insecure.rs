@@ -3,18 +3,15 @@
 //! Functions run as processes of the server's own user, see the whole host, and have no limits but time.
 
 use crate::{
-    connection::{Connection, FarEnds, Heard},
-    frame::{self, Frame},
-    log::{Collector, Limits},
+    connection::{Connection, FarEnds},
+    instance,
+    life::{Enclosure, process_exited},
     runtimes::Runtimes,
     start, sys,
 };
 use async_trait::async_trait;
-use bytes::Bytes;
-use sluice_domain::{Dialect, Failure, FailureKind, Family, InstanceId, KnownRuntime, RuntimeStatus};
-use sluice_ports::{
-    Assignment, Backend, Blank, Call, CompiledFile, Instance, PortError, PortResult, Reply, StartError, Started,
-};
+use sluice_domain::{Dialect, Failure, Family, KnownRuntime, RuntimeStatus};
+use sluice_ports::{Assignment, Backend, Blank, CompiledFile, PortError, PortResult, StartError, Started};
 use std::{
     io,
     os::{
@@ -27,7 +24,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 pub struct InsecureBackend {
@@ -77,76 +74,41 @@ impl InsecureBackend {
     }
 }
 
-struct Process {
-    id: InstanceId,
+/// A process group: all that there is to end.
+struct Group {
     child: Mutex<Child>,
-    connection: tokio::sync::Mutex<Connection>,
-    limits: Limits,
-    usable: AtomicBool,
+    killed: AtomicBool,
 }
 
-impl Process {
+impl Enclosure for Group {
     fn kill(&self) {
-        self.usable.store(false, Ordering::Release);
+        // Once it is waited for, its number may be another's.
+        if self.killed.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let mut child = self.child.lock().expect("child lock");
         if let Some(group) = rustix::process::Pid::from_raw(child.id() as i32) {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
         let _ = child.wait();
     }
+
+    fn set_frozen(&self, _: bool) {}
+
+    fn memory_peak(&self) -> u64 {
+        0
+    }
+
+    fn note_oom_kills(&self) {}
+
+    fn cause_of_death(&self) -> Failure {
+        process_exited()
+    }
 }
 
-impl Drop for Process {
+impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-#[async_trait]
-impl Instance for Process {
-    fn id(&self) -> InstanceId {
-        self.id
-    }
-
-    async fn call(&self, call: Call) -> Reply {
-        let mut log = Collector::new(self.limits);
-        let began = Instant::now();
-        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + call.timeout;
-        let mut connection = self.connection.lock().await;
-        let talk = async {
-            let id = call.request_id.as_str();
-            let head = frame::request_head(id, &call.qualifier, deadline.as_millis() as u64, call.payload.len());
-            match connection.send_and_collect(&head.unwrap_or_default(), &call.payload, &mut log).await {
-                Ok(()) => connection.hear(&mut log, Duration::ZERO).await,
-                Err(_) => Heard::Gone,
-            }
-        };
-        let result: Result<Bytes, Failure> = match tokio::time::timeout(call.timeout, talk).await {
-            Ok(Heard::Frame(Frame::Result(result))) => Ok(result),
-            Ok(Heard::Frame(Frame::Error(failure))) => Err(failure),
-            Ok(_) => {
-                self.kill();
-                Err(Failure::new(FailureKind::ProcessExited, "User process exit when running"))
-            }
-            Err(_) => {
-                self.kill();
-                let text = format!("Invoking task timed out after {} seconds", call.timeout.as_secs());
-                Err(Failure::new(FailureKind::TimedOut, text))
-            }
-        };
-        let (log, log_cut) = log.finish();
-        let reusable = self.usable.load(Ordering::Acquire);
-        Reply { result, duration: began.elapsed(), memory_used: 0, log, log_cut, reusable }
-    }
-
-    fn freeze(&self) {}
-
-    fn stop(&self) {
-        self.kill();
-    }
-
-    fn is_alive(&self) -> bool {
-        self.usable.load(Ordering::Acquire) && matches!(self.child.lock().expect("child lock").try_wait(), Ok(None))
     }
 }
 
@@ -167,20 +129,13 @@ impl Backend for InsecureBackend {
     async fn start(&self, spec: Assignment, _: Option<Box<dyn Blank>>) -> Result<Started, StartError> {
         let began = Instant::now();
         let (child, mut connection) = self.spawn(&spec).map_err(|error| StartError::Platform(error.to_string()))?;
-        let limits = start::log_limits(&spec);
+        let group = Arc::new(Group { child: Mutex::new(child), killed: AtomicBool::new(false) });
         let sandbox = began.elapsed();
         let code_dir = spec.code_dir.display().to_string();
-        let initialised = start::initialise(&mut connection, &spec, Some(&code_dir), None).await;
-        let process = Process {
-            id: spec.id,
-            child: Mutex::new(child),
-            connection: tokio::sync::Mutex::new(connection),
-            limits,
-            usable: AtomicBool::new(true),
-        };
-        let initialised = initialised?;
+        let initialised = start::initialise(&mut connection, &spec, Some(&code_dir), &*group).await?;
+        let instance = instance::open(&spec, connection, group);
         Ok(Started {
-            instance: Arc::new(process),
+            instance: instance.map_err(|error| StartError::Platform(error.to_string()))?,
             sandbox,
             mount: Duration::ZERO,
             init: initialised.took,

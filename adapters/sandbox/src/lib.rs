@@ -15,8 +15,10 @@
 
 mod backend;
 mod bootstrap;
+mod calls;
 mod cgroup;
 mod client;
+mod concurrent;
 mod confine;
 mod connection;
 mod dns;
@@ -28,6 +30,8 @@ mod frame;
 mod insecure;
 mod instance;
 mod launcher;
+mod life;
+mod limit;
 mod links;
 mod log;
 mod netlink;

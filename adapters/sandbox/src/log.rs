@@ -1,5 +1,6 @@
 //! What a function writes, cut to the limits while it is read.
 
+use crate::connection::Sink;
 use sluice_domain::LogCut;
 use std::time::{Duration, Instant};
 
@@ -41,18 +42,6 @@ impl Collector {
         }
     }
 
-    pub fn push(&mut self, now: Instant, bytes: &[u8]) {
-        let is_new = self.window_start.is_none_or(|start| now.duration_since(start) >= WINDOW);
-        if is_new {
-            self.window_start = Some(now);
-            self.window_bytes = 0;
-            self.window_lines = 0;
-        }
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.push_part(part);
-        }
-    }
-
     /// `part` has a line end at most as its last byte.
     fn push_part(&mut self, part: &[u8]) {
         let ends = part.last() == Some(&b'\n');
@@ -86,6 +75,20 @@ impl Collector {
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         };
         (text, self.cut)
+    }
+}
+
+impl Sink for Collector {
+    fn push(&mut self, now: Instant, bytes: &[u8]) {
+        let is_new = self.window_start.is_none_or(|start| now.duration_since(start) >= WINDOW);
+        if is_new {
+            self.window_start = Some(now);
+            self.window_bytes = 0;
+            self.window_lines = 0;
+        }
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.push_part(part);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     client::Launcher,
     connection::{Connection, FarEnds},
+    life::{Enclosure, process_exited},
     slots::{Slot, Slots},
     sys,
     wire::{Order, Process},
@@ -97,17 +98,6 @@ impl Sandbox {
         self.slot.lock().expect("slot lock").as_mut().map(work)
     }
 
-    pub fn memory_peak(&self) -> u64 {
-        self.with_slot(|slot| slot.group.memory_peak()).unwrap_or(0)
-    }
-
-    pub fn set_frozen(&self, frozen: bool) {
-        let result = self.with_slot(|slot| slot.group.set_frozen(frozen));
-        if let Some(Err(error)) = result {
-            tracing::warn!(%error, frozen, "could not change whether a sandbox is frozen");
-        }
-    }
-
     pub fn is_alive(&self) -> bool {
         if self.killed.load(Ordering::Acquire) {
             return false;
@@ -115,9 +105,11 @@ impl Sandbox {
         let mut fds = [PollFd::new(&self.first, PollFlags::IN)];
         !matches!(rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..))
     }
+}
 
+impl Enclosure for Sandbox {
     /// Kills the first process; the kernel ends the rest with it.
-    pub fn kill(&self) {
+    fn kill(&self) {
         if self.killed.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -129,20 +121,29 @@ impl Sandbox {
         });
     }
 
-    /// Kills for want of memory up to now belong to calls that have ended.
-    pub fn note_oom_kills(&self) {
+    fn set_frozen(&self, frozen: bool) {
+        let result = self.with_slot(|slot| slot.group.set_frozen(frozen));
+        if let Some(Err(error)) = result {
+            tracing::warn!(%error, frozen, "could not change whether a sandbox is frozen");
+        }
+    }
+
+    fn memory_peak(&self) -> u64 {
+        self.with_slot(|slot| slot.group.memory_peak()).unwrap_or(0)
+    }
+
+    fn note_oom_kills(&self) {
         let kills = self.with_slot(|slot| slot.group.oom_kills()).unwrap_or(0);
         self.oom_seen.store(kills, Ordering::Relaxed);
     }
 
-    /// Why the process went without an answer.
-    pub fn cause_of_death(&self) -> Failure {
+    fn cause_of_death(&self) -> Failure {
         let seen = self.oom_seen.load(Ordering::Relaxed);
         let oom = self.with_slot(|slot| slot.group.oom_kills()).unwrap_or(0) > seen;
         if oom {
             return Failure::new(FailureKind::OutOfMemory, "the memory limit was exceeded");
         }
-        Failure::new(FailureKind::ProcessExited, "User process exit when running")
+        process_exited()
     }
 }
 

@@ -4,8 +4,8 @@ use crate::{
     connection::{Connection, Heard},
     environment,
     frame::{self, Frame},
+    life::Enclosure,
     log::{Collector, Limits},
-    sandbox::Sandbox,
 };
 use sluice_domain::{Failure, FailureKind, LogCut};
 use sluice_ports::{InstanceSpec, StartError};
@@ -41,7 +41,7 @@ pub async fn initialise(
     connection: &mut Connection,
     spec: &InstanceSpec,
     code_dir: Option<&str>,
-    sandbox: Option<&Sandbox>,
+    enclosure: &dyn Enclosure,
 ) -> Result<Initialised, StartError> {
     let mut document = environment::init_document(spec);
     if let Some(code_dir) = code_dir {
@@ -68,16 +68,13 @@ pub async fn initialise(
             return Ok(Initialised { took, log, log_cut });
         }
         Ok(Heard::Frame(Frame::Error(failure))) => failure,
-        Ok(_) => sandbox.map_or_else(
-            || Failure::new(FailureKind::ProcessExited, "User process exit when running"),
-            Sandbox::cause_of_death,
-        ),
+        Ok(_) => enclosure.cause_of_death(),
         Err(_) => Failure::new(
             FailureKind::InitTimedOut,
             format!("initialization timed out after {} seconds", limit.as_secs()),
         ),
     };
     connection.drain_log(&mut log);
-    let memory_used = sandbox.map_or(0, Sandbox::memory_peak);
+    let memory_used = enclosure.memory_peak();
     Err(StartError::Function { failure, log: log.finish().0, memory_used, init: took })
 }

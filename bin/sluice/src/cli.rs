@@ -31,8 +31,12 @@ enum Command {
     Get(commands::get::Args),
     /// Delete a function
     Remove(commands::remove::Args),
+    /// Watch limits, versions and instances
+    Top(commands::top::Args),
     /// List the runtimes this host offers, and what stands in for what
     Runtimes(commands::runtimes::Args),
+    /// Decide again what a journal recorded, and fail where a decision differs
+    Replay(commands::replay::Args),
     /// Say what this host can and cannot enforce
     Doctor(commands::doctor::Args),
     /// Print a completion script for a shell
@@ -51,7 +55,9 @@ pub fn run() -> ExitCode {
         Command::List(args) => commands::list::run(args),
         Command::Get(args) => commands::get::run(args),
         Command::Remove(args) => commands::remove::run(args),
+        Command::Top(args) => commands::top::run(args),
         Command::Runtimes(args) => commands::runtimes::run(args),
+        Command::Replay(args) => commands::replay::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Completion(args) => commands::completion::run(args),
         Command::Launcher => unreachable!("main dispatches it"),

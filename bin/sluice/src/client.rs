@@ -12,8 +12,8 @@ mod scf;
 mod target;
 mod transport;
 
-pub use admin::Admin;
-pub use target::Target;
+pub use admin::{Admin, Moment};
+pub use target::{Server, Target};
 
 use serde_json::Value;
 use std::collections::BTreeMap;

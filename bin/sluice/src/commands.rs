@@ -8,5 +8,7 @@ pub mod invoke;
 pub mod list;
 pub mod logs;
 pub mod remove;
+pub mod replay;
 pub mod runtimes;
 pub mod serve;
+pub mod top;

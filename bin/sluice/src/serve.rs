@@ -8,6 +8,7 @@ mod clock;
 mod data_dir;
 mod data_plane;
 mod host;
+mod journal;
 mod logging;
 mod platform;
 pub mod settings;
@@ -19,12 +20,14 @@ use crate::credentials;
 use anyhow::Context;
 use data_dir::DataDir;
 use data_plane::DataPlane;
+use journal::Journal;
 use settings::Settings;
 use sluice_http::DrainSwitch;
 use std::{
     collections::HashMap,
     io::Write,
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -62,7 +65,9 @@ async fn serve(
     let mut signals = signals::Signals::new().context("cannot listen for signals")?;
     let listeners = data_plane::bind(settings.listen, settings.data_threads)?;
     let address = listeners.address;
-    let (engine, front) = Box::pin(platform::build(settings, data_dir, credentials, address)).await?;
+    let journal = settings.journal.as_deref().map(Journal::create).transpose()?.map(Arc::new);
+    let building = platform::build(settings, data_dir, credentials, address, journal.clone());
+    let (engine, front) = Box::pin(building).await?;
     let (switch, drain) = DrainSwitch::new();
     let mut data_plane = DataPlane::start(listeners, front, drain)?;
     announce(address)?;
@@ -84,6 +89,9 @@ async fn serve(
     }
     engine.shutdown().await;
     let cut = data_plane.stop();
+    if let Some(journal) = journal {
+        journal.finish();
+    }
     tracing::info!(requests_cut = cut, seconds = begun.elapsed().as_secs_f32(), "stopped");
     Ok(ExitCode::SUCCESS)
 }

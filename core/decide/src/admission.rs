@@ -18,6 +18,15 @@ pub(crate) fn refuse(throttle: Throttle, limit: u64, used: u64) -> Box<Refusal> 
     Box::new(Refusal { throttle, scope: None, limit, used, holders: Vec::new(), retry, waited_ms: 0 })
 }
 
+/// Of a limit in MB, with `memory` more wanted.
+fn refuse_mb(throttle: Throttle, limit: u64, used: u64, memory: u64) -> Box<Refusal> {
+    let mut refusal = refuse(throttle, limit, used);
+    if memory > limit {
+        refusal.retry = Retry::Never;
+    }
+    refusal
+}
+
 impl State {
     /// Whether one more instance of a pool may have a request.
     pub(crate) fn admit(&self, pool: u32, kind: Kind, rule: Option<RuleId>) -> Verdict {
@@ -27,7 +36,7 @@ impl State {
         self.admit_function(function, memory)?;
         let namespace = &self.namespaces[found.namespace as usize];
         if let Some(limit) = namespace.limit_mb.filter(|limit| namespace.used_mb + memory > *limit) {
-            let mut refusal = refuse(Throttle::Namespace, limit, namespace.used_mb);
+            let mut refusal = refuse_mb(Throttle::Namespace, limit, namespace.used_mb, memory);
             refusal.scope = Some(namespace.name.clone());
             let inside = |other: &Function| other.namespace == found.namespace;
             self.name_holders(&mut refusal, inside, |other| other.used_mb);
@@ -45,7 +54,7 @@ impl State {
         }
         match function.reserved_mb {
             Some(limit) if function.used_mb + memory > limit => {
-                let mut refusal = refuse(Throttle::Reserved, limit, function.used_mb);
+                let mut refusal = refuse_mb(Throttle::Reserved, limit, function.used_mb, memory);
                 refusal.scope = Some(function.name.clone());
                 refusal.holders = self.versions_by_use(function);
                 self.estimate_retry(&mut refusal, function.mean_busy_ms, function.busy);
@@ -54,11 +63,11 @@ impl State {
             Some(_) => Ok(()),
             None => {
                 let Some(total) = self.limits.concurrency_mb else { return Ok(()) };
-                let limit = total.saturating_sub(self.reserved_mb);
+                let limit = total.saturating_sub(self.claimed_mb);
                 if self.shared_mb + memory <= limit {
                     return Ok(());
                 }
-                let mut refusal = refuse(Throttle::Account, limit, self.shared_mb);
+                let mut refusal = refuse_mb(Throttle::Account, limit, self.shared_mb, memory);
                 self.name_holders(&mut refusal, |other| other.reserved_mb.is_none(), |other| other.used_mb);
                 Err(refusal)
             }
@@ -111,7 +120,12 @@ impl State {
         refusal.scope = scope;
         let minute = now / 60_000;
         let of_minute = |other: &Function| if other.minute == minute { other.started } else { 0 };
-        self.name_holders(&mut refusal, |_| true, of_minute);
+        let own = namespace.burst_limit.is_some();
+        let same_budget = |other: &Function| match own {
+            true => other.namespace == found.namespace,
+            false => self.namespaces[other.namespace as usize].burst_limit.is_none(),
+        };
+        self.name_holders_among(&self.starters, &mut refusal, same_budget, of_minute);
         if limit > 0 {
             refusal.retry = Retry::After { after_ms: until_next_minute(now) };
         }
@@ -133,7 +147,9 @@ impl State {
         let index = found.function;
         self.namespaces[found.namespace as usize].used_mb += memory;
         let function = &mut self.functions[index as usize];
+        let claimed = function.claimed_mb();
         function.used_mb += memory;
+        self.claimed_mb += function.claimed_mb() - claimed;
         function.busy += 1;
         function.on_demand += u64::from(counted);
         if function.active.is_none() {
@@ -166,10 +182,15 @@ impl State {
         let index = found.function;
         self.namespaces[found.namespace as usize].used_mb -= memory;
         let function = &mut self.functions[index as usize];
+        let claimed = function.claimed_mb();
         function.used_mb -= memory;
+        self.claimed_mb -= claimed - function.claimed_mb();
         function.busy -= 1;
         function.on_demand -= u64::from(counted);
-        function.mean_busy_ms = (function.mean_busy_ms * 7 + busy_ms) / 8;
+        function.mean_busy_ms = match function.mean_busy_ms {
+            0 => busy_ms,
+            mean => (mean * 7 + busy_ms) / 8,
+        };
         self.busy_mb -= memory;
         if function.reserved_mb.is_none() {
             self.shared_mb -= memory;
@@ -195,14 +216,27 @@ impl State {
 
     /// Names the functions that use most of a limit, and says when the first of them may be done.
     fn name_holders(&self, refusal: &mut Refusal, of: impl Fn(&Function) -> bool, used: impl Fn(&Function) -> u64) {
+        self.name_holders_among(&self.active, refusal, of, used);
+    }
+
+    fn name_holders_among(
+        &self,
+        among: &[u32],
+        refusal: &mut Refusal,
+        of: impl Fn(&Function) -> bool,
+        used: impl Fn(&Function) -> u64,
+    ) {
         let mut soonest = Millis::MAX;
-        for index in &self.active {
+        for index in among {
             let function = &self.functions[*index as usize];
             let used = used(function);
             if used == 0 || !of(function) {
                 continue;
             }
-            soonest = soonest.min(function.mean_busy_ms / function.busy.max(1));
+            // Of a function that has ended no call yet nothing is known.
+            if function.mean_busy_ms > 0 {
+                soonest = soonest.min(function.mean_busy_ms / function.busy.max(1));
+            }
             let place = refusal.holders.partition_point(|holder| holder.used >= used);
             if place < Refusal::HOLDERS {
                 refusal.holders.truncate(Refusal::HOLDERS - 1);

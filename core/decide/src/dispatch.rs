@@ -23,9 +23,8 @@ pub(crate) struct Seeker {
 
 impl State {
     pub(crate) fn arrived(&mut self, now: Millis, seeker: Seeker, out: &mut Vec<Command>) {
-        if self.find_pool(PoolId(seeker.pool)).is_none() {
-            debug_assert!(false, "a request for a pool that is not open");
-            return;
+        if !self.is_open(PoolId(seeker.pool)) {
+            return out.push(Command::Redirect { request: seeker.request });
         }
         let adaptive = self.limits.keep_alive_adaptive;
         let depth = self.limits.queue_depth;
@@ -34,8 +33,8 @@ impl State {
             pool.habits.arrived(now, pool.in_flight + pool.waiting.len() as u32);
         }
         if !pool.waiting.is_empty() {
-            // Those who came earlier are served earlier.
-            if (pool.waiting.len() as u64) < depth {
+            // Those who came earlier are served earlier. Who has a start under way waits for that, not for room.
+            if depth > 0 && (pool.waiting.len() as u64) < depth + u64::from(pool.unbound_starts) {
                 return self.enqueue(now, seeker, out);
             }
             let refusal = self.why_waiting(now, seeker);
@@ -50,50 +49,82 @@ impl State {
     }
 
     /// Gives the request an instance, one that is there or one that starts for it.
-    pub(crate) fn find_seat(
-        &mut self,
-        now: Millis,
-        seeker: Seeker,
-        out: &mut Vec<Command>,
-    ) -> Result<(), Box<Refusal>> {
-        let pool = self.pool(seeker.pool);
-        if self.functions[pool.function as usize].reserved_mb == Some(0) {
-            return self.admit(seeker.pool, Kind::Provisioned, None);
-        }
-        if let Some(slot) = pool.list(Place::ProvisionedPartial).first() {
-            self.seat(now, seeker.request, slot, out);
-            return Ok(());
-        }
-        let partial = pool.list(Place::Partial).first();
-        if let Some(slot) = pool.list(Place::ProvisionedIdle).first() {
-            match (self.admit(seeker.pool, Kind::Provisioned, None), partial) {
-                (Ok(()), _) => {
-                    self.charge(now, slot, None);
-                    self.seat(now, seeker.request, slot, out);
-                }
-                (Err(_), Some(slot)) => self.seat(now, seeker.request, slot, out),
-                (Err(refusal), None) => return Err(refusal),
-            }
-            return Ok(());
-        }
-        if let Some(slot) = partial {
-            self.seat(now, seeker.request, slot, out);
-            return Ok(());
-        }
-        if let Some(slot) = pool.list(Place::Idle).first() {
-            self.admit(seeker.pool, Kind::OnDemand, seeker.rule)?;
-            self.idle_mb -= self.pool(seeker.pool).spec.memory_mb;
-            self.charge(now, slot, seeker.rule);
-            self.seat(now, seeker.request, slot, out);
-            return Ok(());
-        }
-        if let Some(slot) = pool.list(Place::StartingRoom).first() {
-            self.ride(now, seeker.request, slot);
-            out.push(Command::Wait { request: seeker.request });
+    fn find_seat(&mut self, now: Millis, seeker: Seeker, out: &mut Vec<Command>) -> Result<(), Box<Refusal>> {
+        if self.seat_now(now, seeker, out)? {
             return Ok(());
         }
         self.admit(seeker.pool, Kind::OnDemand, seeker.rule)?;
         self.start_for(now, seeker, out)
+    }
+
+    /// Gives the request an instance that is there or already starts, if one has room.
+    pub(crate) fn seat_now(
+        &mut self,
+        now: Millis,
+        seeker: Seeker,
+        out: &mut Vec<Command>,
+    ) -> Result<bool, Box<Refusal>> {
+        let pool = self.pool(seeker.pool);
+        if self.functions[pool.function as usize].reserved_mb == Some(0) {
+            return self.admit(seeker.pool, Kind::Provisioned, None).map(|()| false);
+        }
+        if let Some(slot) = pool.list(Place::ProvisionedPartial).first() {
+            self.seat(now, seeker.request, slot, out);
+            return Ok(true);
+        }
+        let mut denied = None;
+        if let Some(slot) = pool.list(Place::ProvisionedIdle).first() {
+            match self.admit(seeker.pool, Kind::Provisioned, None) {
+                Ok(()) => {
+                    self.charge(now, slot, None);
+                    self.seat(now, seeker.request, slot, out);
+                    return Ok(true);
+                }
+                Err(refusal) => denied = Some(refusal),
+            }
+        }
+        if let Some(slot) = self.with_room(Place::Partial, seeker) {
+            self.seat(now, seeker.request, slot, out);
+            return Ok(true);
+        }
+        let idle = self.pool(seeker.pool).list(Place::Idle).first();
+        if let (Some(slot), None) = (idle, &denied) {
+            match self.admit(seeker.pool, Kind::OnDemand, seeker.rule) {
+                Ok(()) => {
+                    self.idle_mb -= self.pool(seeker.pool).spec.memory_mb;
+                    self.charge(now, slot, seeker.rule);
+                    self.seat(now, seeker.request, slot, out);
+                    return Ok(true);
+                }
+                Err(refusal) => denied = Some(refusal),
+            }
+        }
+        // An instance that starts is counted already: it takes more whatever is full by now.
+        if let Some(slot) = self.with_room(Place::StartingRoom, seeker) {
+            self.ride(now, seeker.request, slot);
+            out.push(Command::Wait { request: seeker.request });
+            return Ok(true);
+        }
+        denied.map_or(Ok(false), Err)
+    }
+
+    /// An on-demand instance with a request and room for this one. Where an on-demand limit says how many
+    /// instances the calls of an alias may use, those of another alias do not share them.
+    fn with_room(&self, place: Place, seeker: Seeker) -> Option<u32> {
+        let first = self.pool(seeker.pool).list(place).first()?;
+        if self.rules.is_empty() {
+            return Some(first);
+        }
+        let limit = |rule: Option<RuleId>| rule.and_then(|rule| self.rules.get(&rule)).and_then(|rule| rule.limit);
+        let own = limit(seeker.rule);
+        if own == Some(0) {
+            return None;
+        }
+        let fits = |slot: &u32| {
+            let rule = self.instances.get(*slot).rule;
+            rule == seeker.rule || (own.is_none() && limit(rule).is_none())
+        };
+        std::iter::successors(Some(first), |slot| self.instances.older(*slot)).find(fits)
     }
 
     /// Puts a request into an instance that has room.
@@ -134,6 +165,12 @@ impl State {
     }
 
     fn start_for(&mut self, now: Millis, seeker: Seeker, out: &mut Vec<Command>) -> Result<(), Box<Refusal>> {
+        let pool = self.pool(seeker.pool);
+        if self.limits.queue_depth > 0 && pool.unbound_starts as usize > pool.waiting.len() {
+            // One starts already that nobody waits for any more.
+            self.enqueue_unchecked(now, seeker, out);
+            return Ok(());
+        }
         self.admit_start(now, seeker.pool, seeker.trigger)?;
         self.make_room(now, seeker.pool, seeker.free_mib, out)?;
         // With a queue, whichever instance is free first serves; otherwise the request has the one it starts.
@@ -177,9 +214,7 @@ impl State {
                 Some(_) => namespace.burst.count(now),
                 None => self.burst.count(now),
             }
-            let function = &mut self.functions[function as usize];
-            function.started = if function.minute == now / 60_000 { function.started + 1 } else { 1 };
-            function.minute = now / 60_000;
+            self.count_start(now, function);
         } else {
             self.provisioned_burst.count(now);
             self.pool_mut(index).provisioned += 1;
@@ -188,6 +223,20 @@ impl State {
         self.starting_mb += memory;
         out.push(Command::Start { instance: id, pool: PoolId(index), request: bound, cause });
         slot
+    }
+
+    /// Remembers who has started instances in this minute.
+    fn count_start(&mut self, now: Millis, index: u32) {
+        let minute = now / 60_000;
+        if self.starters.first().is_some_and(|first| self.functions[*first as usize].minute != minute) {
+            self.starters.clear();
+        }
+        let function = &mut self.functions[index as usize];
+        if function.minute != minute || function.started == 0 {
+            (function.minute, function.started) = (minute, 0);
+            self.starters.push(index);
+        }
+        function.started += 1;
     }
 
     pub(crate) fn cold_cause(&self, index: u32) -> StartCause {
@@ -211,8 +260,9 @@ impl State {
         let bound = instance.bound.take();
         let pool = self.pool_mut(index);
         pool.starting -= 1;
+        let mut recovered = false;
         if kind == Kind::Provisioned {
-            pool.failures = 0;
+            recovered = std::mem::take(&mut pool.failures) > 0;
             pool.provisioned_ready += u32::from(!draining);
         }
         let (memory, room, retired) = (pool.spec.memory_mb, pool.spec.concurrency, pool.retired);
@@ -223,13 +273,19 @@ impl State {
             out.extend(riders.into_iter().map(|request| Command::Dispatch { request, instance: id }));
             let open = self.instances.get(slot).in_flight < room && !draining && !retired;
             self.place(slot, if open { Place::Partial } else { Place::Nowhere });
-            return;
+            return self.serve_waiting(now, out);
         }
         if self.instances.get(slot).charged {
             self.pool_mut(index).unbound_starts -= 1;
             self.discharge(now, slot);
         }
         self.becomes_idle(now, slot, out);
+        // Those come first whom it was started for.
+        self.serve_pool(now, index, out);
+        if recovered && self.pools[index as usize].is_some() {
+            // Those that are missing because starts failed need not wait any longer.
+            self.reconcile(now, index, out);
+        }
         self.serve_waiting(now, out);
     }
 
@@ -259,7 +315,8 @@ impl State {
     pub(crate) fn start_failed(&mut self, now: Millis, id: InstanceId, out: &mut Vec<Command>) {
         let Some(slot) = self.instances.slot_of(id).filter(|slot| self.instances.get(*slot).starting) else { return };
         let instance = self.instances.get(slot);
-        let (index, kind, charged, bound) = (instance.pool, instance.kind, instance.charged, instance.bound.is_some());
+        let (index, charged, bound) = (instance.pool, instance.charged, instance.bound.is_some());
+        let wanted = instance.kind == Kind::Provisioned && !instance.draining;
         for request in self.riders.remove(&slot).unwrap_or_default() {
             out.push(Command::Fail { request, instance: id });
         }
@@ -272,7 +329,7 @@ impl State {
             }
         }
         self.forget(now, slot, ColdReason::Crashed.into());
-        if kind == Kind::Provisioned {
+        if wanted {
             self.provisioned_start_failed(now, index);
         }
         self.after_loss(now, index, out);

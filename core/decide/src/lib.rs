@@ -27,7 +27,7 @@ mod waiting;
 
 pub use blanks::{BlankPolicy, BlankState};
 pub use event::{Command, Event, StopReason, Trigger};
-pub use keepalive::{Fixed, Habits, Window};
+pub use keepalive::{Fixed, Habits, Why, Window};
 pub use limits::Limits;
 pub use plan::{Load, Plan, PlanError, PlanRules};
 pub use pool::{PoolId, PoolSpec, ProvisionId, RuleId, Usage};

@@ -142,7 +142,7 @@ impl Meter {
         self.advance(now, in_flight);
         let (sum, span) = (self.sum - self.seen_sum, now.saturating_sub(self.seen_at));
         (self.seen_sum, self.seen_at) = (self.sum, now);
-        if span == 0 { u64::from(in_flight) * 1000 } else { sum * 1000 / span }
+        (sum * 1000).checked_div(span).unwrap_or(u64::from(in_flight) * 1000)
     }
 }
 
@@ -205,6 +205,13 @@ pub(crate) struct Function {
     pub usage: Usage,
     /// Mean time that an instance is busy without a break, in milliseconds.
     pub mean_busy_ms: u64,
+}
+
+impl Function {
+    /// What its reservation keeps from the others. Requests that ran when it was lowered count until they are done.
+    pub fn claimed_mb(&self) -> u64 {
+        self.reserved_mb.map_or(0, |reserved| reserved.max(self.used_mb))
+    }
 }
 
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@
 use crate::{
     Command, Load, Millis, Plan, PoolId, ProvisionId, State, StopReason,
     instances::{Kind, Place},
-    pool::{Pool, Timer},
+    pool::{Pool, Timer, UNARMED},
 };
 use sluice_domain::{ColdReason, ProvisionConfig};
 
@@ -15,6 +15,8 @@ pub(crate) struct Provision {
     pub pool: u32,
     pub plan: Plan,
     pub config: ProvisionConfig,
+    /// When its timer goes off.
+    pub armed: Millis,
 }
 
 /// The longest time between two tries to start what does not start.
@@ -29,7 +31,7 @@ impl State {
         (pool, config, since): (PoolId, ProvisionConfig, i64),
         out: &mut Vec<Command>,
     ) {
-        if self.find_pool(pool).is_none() {
+        if !self.is_open(pool) {
             return;
         }
         let old = self.provisions.remove(&id);
@@ -41,13 +43,17 @@ impl State {
             }
             return;
         };
-        self.provisions.insert(id, Provision { pool: pool.0, plan, config });
+        self.provisions.insert(id, Provision { pool: pool.0, plan, config, armed: UNARMED });
         self.pool_mut(pool.0).failures = 0;
         if let Some(old) = old.filter(|old| old.pool != pool.0) {
             self.retarget(now, old.pool, out);
         }
         self.retarget(now, pool.0, out);
         self.arm_next(now, id);
+        if let Some(after) = self.limits.freeze_after_ms {
+            // Idle ones may not keep their processor time any more.
+            self.arm(Timer::Freeze, pool.0, now + after);
+        }
     }
 
     pub(crate) fn provision_removed(&mut self, now: Millis, id: ProvisionId, out: &mut Vec<Command>) {
@@ -87,7 +93,7 @@ impl State {
         let wall = self.wall(now);
         let Some(found) = self.provisions.get_mut(&id) else { return };
         if found.plan.next_due().is_none_or(|due| due > wall) {
-            return;
+            return self.arm_next(now, id);
         }
         let index = found.pool;
         let Some(pool) = self.pools[index as usize].as_deref_mut() else { return };
@@ -122,7 +128,8 @@ impl State {
         }
         self.short.remove(&index);
         while let Some(pool) = self.pools[index as usize].as_deref().filter(|pool| have(pool) < target(pool)) {
-            if pool.failures > 0 && pool.armed[Timer::Retry as usize] > now {
+            let retry = pool.armed[Timer::Retry as usize];
+            if pool.failures > 0 && retry != UNARMED && retry > now {
                 return;
             }
             let missing = target(pool) - have(pool) + self.missing_elsewhere(index);

@@ -7,7 +7,7 @@ use crate::{
     instances::{Kind, Place},
     pool::{Timer, UNARMED},
 };
-use sluice_domain::{ColdReason, Refusal, Throttle};
+use sluice_domain::{ColdReason, Refusal, Retry, Throttle};
 
 impl State {
     /// How long the `depth`-th most recently used idle instance of a pool is kept.
@@ -30,10 +30,6 @@ impl State {
         let instance = self.instances.get(slot);
         let at = instance.idle_since.saturating_add(self.keep_ms(index, list.len));
         Some((slot, at.max(instance.keep_until)))
-    }
-
-    pub(crate) fn first_expiry(&self, index: u32) -> Option<Millis> {
-        self.expiry(index).map(|(_, at)| at)
     }
 
     pub(crate) fn arm_expiry(&mut self, _now: Millis, index: u32) {
@@ -126,7 +122,9 @@ impl State {
         }
         let chosen = self.least_valuable(now, index, memory - left);
         if chosen.is_empty() {
-            return Err(refuse(Throttle::HostMemory, free_mib, claimed));
+            let mut refusal = refuse(Throttle::HostMemory, free_mib, claimed);
+            refusal.retry = Retry::About { after_ms: 0 };
+            return Err(refusal);
         }
         for slot in chosen {
             self.end(now, slot, StopReason::MemoryPressure, out);

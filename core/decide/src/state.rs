@@ -25,6 +25,8 @@ pub struct State {
     pub(crate) free_functions: Vec<u32>,
     /// Functions with a request.
     pub(crate) active: Vec<u32>,
+    /// Functions with an elastic start in the latest minute that had one.
+    pub(crate) starters: Vec<u32>,
     pub(crate) namespaces: Vec<Namespace>,
     pub(crate) namespace_ids: HashMap<String, u32>,
     pub(crate) rules: HashMap<RuleId, Rule>,
@@ -34,6 +36,8 @@ pub struct State {
     pub(crate) shared_mb: u64,
     /// The sum of all reservations.
     pub(crate) reserved_mb: u64,
+    /// The same, with what is used beyond a reservation that was lowered: what the others do not have.
+    pub(crate) claimed_mb: u64,
     /// On-demand instances with a request.
     pub(crate) on_demand: u64,
     /// MB of idle on-demand instances: what pressure could free.
@@ -72,6 +76,7 @@ impl State {
             function_ids: HashMap::new(),
             free_functions: Vec::new(),
             active: Vec::new(),
+            starters: Vec::new(),
             namespaces: Vec::new(),
             namespace_ids: HashMap::new(),
             rules: HashMap::new(),
@@ -79,6 +84,7 @@ impl State {
             busy_mb: 0,
             shared_mb: 0,
             reserved_mb: 0,
+            claimed_mb: 0,
             on_demand: 0,
             idle_mb: 0,
             starting_mb: 0,
@@ -119,7 +125,11 @@ impl State {
     }
 
     pub(crate) fn arm_plan(&mut self, provision: ProvisionId, at: Millis) {
-        self.timers.push(Reverse((at, Timer::Plan, provision.0)));
+        let Some(found) = self.provisions.get_mut(&provision) else { return };
+        if at < found.armed {
+            found.armed = at;
+            self.timers.push(Reverse((at, Timer::Plan, provision.0)));
+        }
     }
 
     pub(crate) fn arm_minute(&mut self, now: Millis) {
@@ -139,7 +149,10 @@ impl State {
             }
             self.timers.pop();
             let armed = match timer {
-                Timer::Plan => return Some((timer, index)),
+                Timer::Plan => match self.provisions.get_mut(&ProvisionId(index)) {
+                    Some(found) => &mut found.armed,
+                    None => continue,
+                },
                 Timer::Minute => &mut self.minute_armed,
                 _ => match self.pools.get_mut(index as usize).and_then(Option::as_deref_mut) {
                     Some(pool) => &mut pool.armed[timer as usize],
@@ -186,11 +199,13 @@ impl State {
     /// Forgets a function that has nothing left.
     pub(crate) fn drop_function(&mut self, index: u32) {
         let function = &self.functions[index as usize];
-        if function.pools.is_empty() && function.reserved_mb.is_none() && function.active.is_none() {
+        let set = function.reserved_mb.is_some() || function.debug;
+        if function.pools.is_empty() && !set && function.active.is_none() {
             let id = function.id.clone();
             if self.function_ids.get(&id) == Some(&index) {
                 self.function_ids.remove(&id);
                 self.functions[index as usize] = Function::default();
+                self.starters.retain(|other| *other != index);
                 self.free_functions.push(index);
             }
         }

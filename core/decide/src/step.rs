@@ -3,8 +3,8 @@
 use crate::{
     Command, Event, Limits, Millis, PoolId, PoolSpec, ProvisionId, State, StopReason,
     dispatch::Seeker,
-    instances::Place,
-    pool::{Pool, Timer},
+    instances::{Instance, Place},
+    pool::{Pool, Timer, UNARMED},
     state::Rule,
 };
 
@@ -75,6 +75,8 @@ impl State {
         let pool = self.pool_mut(id.0);
         pool.retired = true;
         pool.provisioned_target = 0;
+        let waiting = std::mem::take(&mut pool.waiting);
+        out.extend(waiting.into_iter().map(|waiting| Command::Redirect { request: waiting.request }));
         for place in [Place::Idle, Place::ProvisionedIdle] {
             // The last one to end takes the pool with it.
             while let Some(slot) = self.find_pool(id).and_then(|pool| pool.list(place).last()) {
@@ -87,12 +89,7 @@ impl State {
                 self.place(slot, Place::Nowhere);
             }
         }
-        let waiting = match self.pools[id.0 as usize].as_deref_mut() {
-            Some(pool) => std::mem::take(&mut pool.waiting),
-            None => return,
-        };
-        out.extend(waiting.into_iter().map(|waiting| Command::Redirect { request: waiting.request }));
-        if self.pool(id.0).alive == 0 {
+        if self.find_pool(id).is_some_and(|pool| pool.alive == 0) {
             self.drop_pool(id.0);
         }
         self.serve_waiting(now, out);
@@ -109,9 +106,11 @@ impl State {
     fn function_changed(&mut self, id: &str, reserved_mb: Option<u64>, debug: bool) {
         let index = self.function_index(id);
         let function = &mut self.functions[index as usize];
+        let claimed = function.claimed_mb();
         let old = std::mem::replace(&mut function.reserved_mb, reserved_mb);
         function.debug = debug;
         let used = function.used_mb;
+        self.claimed_mb = self.claimed_mb - claimed + function.claimed_mb();
         self.reserved_mb = self.reserved_mb - old.unwrap_or(0) + reserved_mb.unwrap_or(0);
         match (old, reserved_mb) {
             (None, Some(_)) => self.shared_mb -= used,
@@ -122,7 +121,11 @@ impl State {
     }
 
     fn rule_changed(&mut self, id: crate::RuleId, limit: Option<u64>) {
-        let rule = self.rules.entry(id).or_insert(Rule { limit: None, used: 0 });
+        let rule = self.rules.entry(id).or_insert_with(|| {
+            // What its calls use already counts.
+            let counts = |(_, instance): &(u32, &Instance)| instance.counted && instance.rule == Some(id);
+            Rule { limit: None, used: self.instances.iter().filter(counts).count() as u64 }
+        });
         rule.limit = limit;
         if limit.is_none() && rule.used == 0 {
             self.rules.remove(&id);
@@ -131,6 +134,8 @@ impl State {
 
     fn limits_changed(&mut self, now: Millis, limits: Limits, out: &mut Vec<Command>) {
         let replan = self.limits.plan_rules() != limits.plan_rules();
+        let keep = |limits: &Limits| (limits.keep_alive_ms, limits.keep_alive_adaptive);
+        let rekeep = keep(&self.limits) != keep(&limits);
         self.limits = limits;
         for namespace in &mut self.namespaces {
             namespace.limit_mb = self.limits.namespace_mb.get(&namespace.name).copied();
@@ -138,9 +143,9 @@ impl State {
         }
         for index in 0..self.pools.len() as u32 {
             if self.pools[index as usize].is_some() {
-                // A shorter keep-alive counts from now on, not from the next time an instance is idle.
-                if let Some(at) = self.first_expiry(index) {
-                    self.arm(Timer::Expire, index, at.max(now));
+                // A shorter keep-alive counts from now on, also where the timer is still set by the longer one.
+                if rekeep && self.pool(index).armed[Timer::Expire as usize] != UNARMED {
+                    self.arm(Timer::Expire, index, now);
                 }
                 if self.pool(index).provisioned_target > 0 {
                     self.reconcile(now, index, out);
@@ -154,7 +159,9 @@ impl State {
     }
 
     fn wall_moved(&mut self, now: Millis, ahead_ms: i64) {
-        self.wall_ahead = ahead_ms;
+        if std::mem::replace(&mut self.wall_ahead, ahead_ms) == ahead_ms {
+            return;
+        }
         let mut ids: Vec<ProvisionId> = self.provisions.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
@@ -169,10 +176,13 @@ impl State {
                 Timer::Expire => self.expire(now, index, out),
                 Timer::Expected => self.expected(now, index, out),
                 Timer::Retry => self.reconcile(now, index, out),
-                Timer::Waiting => self.expire_waiting(now, index, out),
+                Timer::Waiting => self.waiting_due(now, index, out),
                 Timer::Plan => self.plan_due(now, ProvisionId(index), out),
                 Timer::Minute => self.minute_turned(now, out),
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

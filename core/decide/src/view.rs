@@ -44,6 +44,8 @@ pub struct LimitView {
     pub kind: &'static str,
     /// The namespace or the function, or the number of the rule.
     pub name: String,
+    /// That of a function; empty for all else.
+    pub namespace: String,
     pub unit: &'static str,
     pub limit: Option<u64>,
     pub used: u64,
@@ -163,7 +165,10 @@ impl State {
 
     /// Every limit and its use.
     pub fn limit_tree(&self, now: Millis) -> Vec<LimitView> {
-        let node = |kind, name: &str, unit, limit, used| LimitView { kind, name: name.to_owned(), unit, limit, used };
+        let node = |kind, name: &str, unit, limit, used| {
+            let (name, namespace) = (name.to_owned(), String::new());
+            LimitView { kind, name, namespace, unit, limit, used }
+        };
         let shared = self.limits.concurrency_mb.map(|total| total.saturating_sub(self.reserved_mb));
         let mut tree = vec![
             node("region", "", "MB", self.limits.concurrency_mb, self.busy_mb),
@@ -193,7 +198,11 @@ impl State {
                     "" => &function.id,
                     name => name,
                 };
-                tree.push(node("function", name, "MB", function.reserved_mb, function.used_mb));
+                let namespace = self.namespaces[function.namespace as usize].name.clone();
+                tree.push(LimitView {
+                    namespace,
+                    ..node("function", name, "MB", function.reserved_mb, function.used_mb)
+                });
             }
         }
         let mut rules: Vec<_> = self.rules.iter().collect();

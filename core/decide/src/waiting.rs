@@ -5,6 +5,7 @@ use crate::{
     dispatch::Seeker,
     pool::{Timer, Waiting},
 };
+use sluice_domain::Retry;
 
 impl Waiting {
     fn seeker(&self, pool: u32) -> Seeker {
@@ -24,21 +25,19 @@ impl State {
     }
 
     pub(crate) fn serve_pool(&mut self, now: Millis, index: u32, out: &mut Vec<Command>) {
-        loop {
-            let Some(pool) = self.pools[index as usize].as_deref() else { break };
+        while let Some(pool) = self.pools[index as usize].as_deref() {
             let Some(first) = pool.waiting.front().copied() else { break };
-            let has_seat = pool.lists.iter().any(|list| list.len > 0);
-            if has_seat {
-                if self.find_seat(now, first.seeker(index), out).is_err() {
-                    return;
+            let (starts, waiting) = (u64::from(pool.unbound_starts), pool.waiting.len() as u64);
+            match self.seat_now(now, first.seeker(index), out) {
+                Ok(true) => {
+                    self.pool_mut(index).waiting.pop_front();
+                    continue;
                 }
-                self.pool_mut(index).waiting.pop_front();
-                continue;
+                Ok(false) => {}
+                Err(_) => return,
             }
             // One start for each who waits and has none under way.
-            if u64::from(pool.unbound_starts) >= pool.waiting.len() as u64
-                || !self.start_unbound(now, index, first, out)
-            {
+            if starts >= waiting || !self.start_unbound(now, index, first, out) {
                 return;
             }
         }
@@ -47,11 +46,13 @@ impl State {
 
     fn start_unbound(&mut self, now: Millis, index: u32, first: Waiting, out: &mut Vec<Command>) -> bool {
         use crate::instances::Kind;
-        let allowed = self.admit(index, Kind::OnDemand, first.rule).is_ok()
-            && self.admit_start(now, index, first.trigger).is_ok()
-            && self.make_room(now, index, first.free_mib, out).is_ok();
-        if !allowed {
-            self.arm_minute(now);
+        let allowed = self.admit(index, Kind::OnDemand, first.rule);
+        let allowed = allowed.and_then(|()| self.admit_start(now, index, first.trigger));
+        if let Err(refusal) = allowed.and_then(|()| self.make_room(now, index, first.free_mib, out)) {
+            // What only time gives back, nobody's end will tell of.
+            if let Retry::After { after_ms } = refusal.retry {
+                self.arm(Timer::Waiting, index, now + after_ms);
+            }
             return false;
         }
         let cause = self.cold_cause(index);
@@ -69,20 +70,25 @@ impl State {
         let mut refusal = self.why_waiting(now, waiting.seeker(index));
         refusal.waited_ms = now - waiting.since;
         out.push(Command::Refuse { request, refusal });
+        self.serve_pool(now, index, out);
     }
 
-    /// Refuses those whose time is up.
-    pub(crate) fn expire_waiting(&mut self, now: Millis, index: u32, out: &mut Vec<Command>) {
-        while let Some(first) = self.pool(index).waiting.front().copied() {
-            if first.until > now {
-                self.arm(Timer::Waiting, index, first.until);
-                return;
+    /// Refuses those whose time is up, and tries the others, for some of whom another limit counts.
+    pub(crate) fn waiting_due(&mut self, now: Millis, index: u32, out: &mut Vec<Command>) {
+        self.serve_pool(now, index, out);
+        let mut place = 0;
+        while let Some(next) = self.pool(index).waiting.get(place).copied() {
+            // The time to wait may have been changed meanwhile: who came later may have to go earlier.
+            if next.until > now {
+                self.arm(Timer::Waiting, index, next.until);
+                place += 1;
+                continue;
             }
-            let mut refusal = self.why_waiting(now, first.seeker(index));
-            refusal.waited_ms = now - first.since;
-            self.pool_mut(index).waiting.pop_front();
-            out.push(Command::Refuse { request: first.request, refusal });
+            let mut refusal = self.why_waiting(now, next.seeker(index));
+            refusal.waited_ms = now - next.since;
+            self.pool_mut(index).waiting.remove(place);
+            out.push(Command::Refuse { request: next.request, refusal });
         }
-        self.queued.remove(&index);
+        self.serve_pool(now, index, out);
     }
 }

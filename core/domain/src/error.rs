@@ -197,6 +197,36 @@ impl Error {
     }
 }
 
+impl Throttle {
+    /// Every kind there is.
+    pub const ALL: [Throttle; 9] = [
+        Throttle::Account,
+        Throttle::Namespace,
+        Throttle::Reserved,
+        Throttle::FunctionInstances,
+        Throttle::Debug,
+        Throttle::StartInterval,
+        Throttle::Burst,
+        Throttle::RegionInstances,
+        Throttle::HostMemory,
+    ];
+
+    /// Its name for programs: the same in JSON, in headers and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Throttle::Account => "account",
+            Throttle::Namespace => "namespace",
+            Throttle::Reserved => "reserved",
+            Throttle::FunctionInstances => "function_instances",
+            Throttle::Debug => "debug",
+            Throttle::StartInterval => "start_interval",
+            Throttle::Burst => "burst",
+            Throttle::RegionInstances => "region_instances",
+            Throttle::HostMemory => "host_memory",
+        }
+    }
+}
+
 impl fmt::Display for Throttle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -210,5 +240,18 @@ impl fmt::Display for Throttle {
             Throttle::RegionInstances => "instances of the region",
             Throttle::HostMemory => "free memory of the host",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Throttle;
+
+    #[test]
+    fn a_throttle_has_one_name_everywhere() {
+        for (place, throttle) in Throttle::ALL.into_iter().enumerate() {
+            assert_eq!(serde_json::to_value(throttle).unwrap(), throttle.as_str());
+            assert_eq!(throttle as usize, place);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{FunctionKey, InstanceId, Refusal, RequestId, Throttle, Timestamp};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
 /// The record of one execution: what the caller is answered from, and what logs and metrics are made of.
 #[derive(Clone, Debug)]
@@ -121,14 +121,28 @@ pub enum ColdReason {
 }
 
 /// Why an instance was brought up, with the numbers behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct StartCause {
     pub reason: ColdReason,
     /// Instances of the same version that were busy or starting.
     pub busy: u64,
     /// How long the last instance had been idle when it was reclaimed, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     pub idle_ms: Option<u64>,
+}
+
+impl Serialize for StartCause {
+    /// Documents leave out what there is not; in compact forms every field has its place.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let left_out = serializer.is_human_readable() && self.idle_ms.is_none();
+        let mut fields = serializer.serialize_struct("StartCause", if left_out { 2 } else { 3 })?;
+        fields.serialize_field("reason", &self.reason)?;
+        fields.serialize_field("busy", &self.busy)?;
+        if !left_out {
+            fields.serialize_field("idle_ms", &self.idle_ms)?;
+        }
+        fields.end()
+    }
 }
 
 /// How an instance came up and where the time went.

@@ -50,4 +50,22 @@ impl Retry {
             Retry::Never => None,
         }
     }
+
+    /// The same in whole seconds, rounded up; none when nothing is known.
+    pub fn after_s(self) -> Option<u64> {
+        self.after_ms().filter(|ms| *ms > 0).map(|ms| ms.div_ceil(1000))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Retry;
+
+    #[test]
+    fn seconds_are_whole_and_never_too_early() {
+        let seconds = |after_ms| Retry::After { after_ms }.after_s();
+        assert_eq!((seconds(1), seconds(1000), seconds(1001)), (Some(1), Some(1), Some(2)));
+        assert_eq!(Retry::About { after_ms: 59_999 }.after_s(), Some(60));
+        assert_eq!((Retry::About { after_ms: 0 }.after_s(), Retry::Never.after_s()), (None, None));
+    }
 }

@@ -5,6 +5,7 @@
 
 mod failure;
 mod log;
+mod receipt;
 
 use crate::{
     call::{Answer, Call},
@@ -13,7 +14,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
-use sluice_domain::{Dialect, Error, ErrorKind, Function, Invocation, Outcome};
+use sluice_domain::{Dialect, Error, ErrorKind, Failure, Function, Invocation, Outcome};
 use sluice_engine::InvokeRequest;
 use std::sync::Arc;
 
@@ -41,7 +42,11 @@ pub async fn invoke(call: &Call<'_>, target: Qualified<'_>, function: &str) -> A
     let mut response = match &invocation.outcome {
         Outcome::Success(bytes) => respond(bytes.clone(), OCTETS),
         Outcome::Failure(failure) => {
-            let mut response = respond(failure::body(failure, &invocation, &current.config)?, JSON);
+            let body = match failure::body(failure, &invocation, &current.config) {
+                Ok(body) => body,
+                Err(refusal) => return Ok(refused(call, refusal, failure)),
+            };
+            let mut response = respond(body, JSON);
             response.headers_mut().insert("x-fc-error-type", failure::error_type(failure));
             response
         }
@@ -61,6 +66,15 @@ fn ran(call: &Call<'_>, target: &Qualified<'_>, named: Arc<Function>, invocation
         return named;
     }
     call.engine.function_at(&named.key, &invocation.version).map_or(named, |at| at.function)
+}
+
+/// A refusal of the platform, with the receipt if a limit was the reason.
+fn refused(call: &Call<'_>, refusal: Refusal, failure: &Failure) -> Response<Bytes> {
+    let mut response = refusal.into_response(call.request_id);
+    if let Some(receipt) = &failure.refusal {
+        receipt::describe(response.headers_mut(), receipt);
+    }
+    response
 }
 
 fn check_kind(call: &Call<'_>) -> Result<(), Refusal> {

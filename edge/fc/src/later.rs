@@ -44,8 +44,6 @@ pub fn answer(call: &Call<'_>, segments: &[&str]) -> Answer {
         ["custom-domains", domain] if is_one(method) => {
             Err(Refusal::not_found("DomainNameNotFound", format!("domain name '{domain}' does not exist")))
         }
-        ["provision-configs"] if method == "GET" => empty("provisionConfigs"),
-        ["on-demand-configs"] if method == "GET" => empty("configs"),
         ["tags"] if method == "GET" => empty("resources"),
         ["layers"] if method == "GET" => empty("layers"),
         [root, ..] if KNOWN_ROOTS.contains(root) => Err(Refusal::not_offered(method, call.parts.uri.path())),

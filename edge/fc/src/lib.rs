@@ -18,6 +18,8 @@ mod host;
 mod invocations;
 mod later;
 mod listing;
+mod on_demand;
+mod provision;
 mod qualified;
 mod query;
 mod reply;

@@ -3,7 +3,7 @@
 use crate::{
     API_VERSIONS, Fc, account, aliases, auth,
     call::{Answer, Api, Call},
-    functions, invocations, later,
+    functions, invocations, later, on_demand, provision,
     qualified::Qualified,
     services,
     signature::{collapse_slashes, decode_component},
@@ -52,6 +52,8 @@ async fn dispatch(call: &Call<'_>, segments: &[&str]) -> Answer {
             .unwrap_or_else(|| later::answer(call, segments)),
         ("POST", ["services"]) => services::create(call).await,
         ("GET", ["services"]) => services::list(call),
+        ("GET", ["provision-configs"]) => provision::list(call),
+        ("GET", ["on-demand-configs"]) => on_demand::list(call),
         ("GET", ["reservedCapacities" | "reserved-capacities"]) => account::reserved_capacities(),
         ("GET", ["account-settings"]) => account::settings(call),
         ("GET", ["accountConfigs"]) => account::configs(call),
@@ -93,6 +95,11 @@ async fn of_function(
         ("PUT", []) => functions::update(call, target, function).await,
         ("DELETE", []) => functions::delete(call, target, function).await,
         ("GET", ["code"]) => functions::code_link(call, target, function),
+        ("PUT", ["provision-config"]) => provision::put(call, target, function).await,
+        ("GET", ["provision-config"]) => provision::get(call, target, function),
+        ("PUT", ["on-demand-config"]) => on_demand::put(call, target, function).await,
+        ("GET", ["on-demand-config"]) => on_demand::get(call, target, function),
+        ("DELETE", ["on-demand-config"]) => on_demand::delete(call, target, function).await,
         _ => return None,
     })
 }

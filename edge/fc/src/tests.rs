@@ -5,6 +5,7 @@ mod aliases;
 mod errors;
 mod functions;
 mod invocations;
+mod provision;
 mod services;
 mod versions;
 

@@ -15,10 +15,11 @@ mod service;
 use crate::{BoxFuture, Counters, Handler, Route, native_error, native_refusal};
 use axum::{
     Router,
+    extract::MatchedPath,
     routing::{MethodRouter, get, patch, post},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use secrecy::{ExposeSecret, SecretString};
 use sluice_domain::AccountId;
 use sluice_engine::Engine;
@@ -101,10 +102,19 @@ fn handler(admin: Admin) -> Handler {
 fn router(admin: Admin) -> Router {
     let routed =
         operations().into_iter().fold(Router::new(), |r, operation| r.route(operation.path, (operation.serve)()));
-    let nothing = || async { reply::error(StatusCode::NOT_FOUND, "NotFound", "nothing is served at this path") };
-    let other_method =
-        || async { reply::error(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "this path has other methods") };
     routed.fallback(nothing).method_not_allowed_fallback(other_method).with_state(admin)
+}
+
+async fn nothing(uri: Uri) -> reply::Refused {
+    let message = format!("nothing is served at '{}': docs/admin-api.openapi.json has the paths", uri.path());
+    reply::error(StatusCode::NOT_FOUND, "NotFound", &message)
+}
+
+async fn other_method(method: Method, path: MatchedPath) -> reply::Refused {
+    let has: Vec<_> = operations().into_iter().filter(|operation| operation.path == path.as_str()).collect();
+    let has: Vec<&str> = has.iter().map(|operation| operation.method.as_str()).collect();
+    let message = format!("{method} is not offered at {}: use {}", path.as_str(), has.join(" or "));
+    reply::error(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", &message)
 }
 
 async fn forward(router: Router, request: Request<Bytes>) -> Response<Bytes> {

@@ -6,9 +6,9 @@ use crate::{
     params::{Params, Text},
 };
 use serde::Serialize;
-use sluice_domain::{Dialect, FunctionKey, NamespaceKey, QuotaProfile, RequestId, Scope};
+use sluice_domain::{Dialect, FunctionKey, NamespaceKey, QuotaProfile, Refusal, RequestId, Scope};
 use sluice_engine::Engine;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The namespace that every region has from the start.
 pub const DEFAULT_NAMESPACE: &str = "default";
@@ -25,6 +25,8 @@ pub struct Call<'a> {
     pub params: &'a Params<'a>,
     /// The Host header, for links in answers.
     pub host: &'a str,
+    /// Where the receipt of a throttled call is left, for the headers of the answer.
+    pub receipt: &'a OnceLock<Box<Refusal>>,
 }
 
 impl Call<'_> {

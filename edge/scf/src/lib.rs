@@ -19,6 +19,7 @@ mod listing;
 mod loglines;
 mod outcome;
 mod params;
+mod receipt;
 mod request;
 mod settings;
 pub mod signature;
@@ -29,8 +30,9 @@ use bytes::Bytes;
 use call::Call;
 use error::ApiError;
 use http::{Request, Response, request::Parts};
-use sluice_domain::RequestId;
+use sluice_domain::{Refusal, RequestId};
 use sluice_engine::Engine;
+use std::sync::OnceLock;
 
 /// Answers API 3.0 requests.
 pub struct Scf {
@@ -47,14 +49,25 @@ impl Scf {
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let request_id = self.engine.request_id();
         let (parts, body) = request.into_parts();
-        let answer = self.answer(&parts, &body, &request_id).await;
+        let receipt = OnceLock::new();
+        let answer = self.answer(&parts, &body, &request_id, &receipt).await;
         if let Err(error) = &answer {
             tracing::debug!(request_id = %request_id, code = error.code, "refused an API call");
         }
-        envelope::response(answer, request_id.as_str())
+        let mut response = envelope::response(answer, request_id.as_str());
+        if let Some(receipt) = receipt.get() {
+            receipt::describe(response.headers_mut(), receipt);
+        }
+        response
     }
 
-    async fn answer(&self, parts: &Parts, body: &[u8], request_id: &RequestId) -> Result<Vec<u8>, ApiError> {
+    async fn answer(
+        &self,
+        parts: &Parts,
+        body: &[u8],
+        request_id: &RequestId,
+        receipt: &OnceLock<Box<Refusal>>,
+    ) -> Result<Vec<u8>, ApiError> {
         let incoming = request::read(parts, body)?;
         let access = auth::authenticate(&self.engine, &self.keys, parts, body, &incoming)?;
         actions::check_version(&incoming.version, &incoming.action)?;
@@ -65,6 +78,7 @@ impl Scf {
             request_id,
             params: &incoming.params,
             host: request::text(&parts.headers, "host").unwrap_or_default(),
+            receipt,
         };
         actions::run(&incoming.action, &call).await
     }

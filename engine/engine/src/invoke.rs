@@ -215,13 +215,13 @@ impl Engine {
         request: RequestSeq,
         mut answer: tokio::sync::oneshot::Receiver<Answer>,
     ) -> Option<Answer> {
-        if self.inner.deps.clock.is_virtual() {
-            let patience = Duration::from_millis(serving.scope.quota.load().wait_queue_ms);
-            let waits_for_room = serving.scope.quota.load().wait_queue_depth > 0;
-            if waits_for_room && tokio::time::timeout(patience, &mut answer).await.is_err() {
-                self.tell(&serving.scope, Event::GaveUp { request, pool: serving.pool });
-            } else if let Ok(answer) = answer.try_recv() {
-                return Some(answer);
+        let quota = serving.scope.quota.load();
+        if self.inner.deps.clock.is_virtual() && quota.wait_queue_depth > 0 {
+            let patience = Duration::from_millis(quota.wait_queue_ms);
+            drop(quota);
+            match tokio::time::timeout(patience, &mut answer).await {
+                Ok(answer) => return answer.ok(),
+                Err(_) => self.tell(&serving.scope, Event::GaveUp { request, pool: serving.pool }),
             }
         }
         answer.await.ok()

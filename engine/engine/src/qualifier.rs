@@ -20,8 +20,6 @@ pub(crate) struct Target {
     pub entry: Entry,
     /// `$LATEST`, `LATEST` or a number.
     pub version: String,
-    /// The alias that led there.
-    pub alias: Option<String>,
 }
 
 /// A function as a qualifier shows it.
@@ -126,8 +124,7 @@ impl Engine {
     /// What a call runs. `draw` is uniform in `0..`[`WHOLE`](sluice_decide::WHOLE).
     pub(crate) fn resolve(&self, key: &FunctionKey, qualifier: &str, draw: u32) -> Result<Target> {
         let entry = self.entry(key)?;
-        let Found { target, name, .. } = entry.find(qualifier, Some(draw))?;
-        let alias = name.map(str::to_owned);
+        let Found { target, .. } = entry.find(qualifier, Some(draw))?;
         let (serving, version) = match target {
             AliasTarget::Latest => (entry.serving.clone(), latest(key.dialect).to_owned()),
             AliasTarget::Version(number) => match entry.published.servings.get(&number) {
@@ -135,7 +132,7 @@ impl Engine {
                 None => return Err(self.not_published(key, number)),
             },
         };
-        Ok(Target { serving, entry, version, alias })
+        Ok(Target { serving, entry, version })
     }
 
     /// What a qualifier shows of a function: of an alias, its main version.

@@ -126,6 +126,8 @@ pub fn sentence(function: &Function, refusal: &Refusal) -> String {
         Retry::After { after_ms } => {
             let _ = write!(text, "; retry after {after_ms} ms");
         }
+        // Nothing is known of how long its holders take.
+        Retry::About { after_ms: 0 } => {}
         Retry::About { after_ms } => {
             let _ = write!(text, "; a retry may pass in about {after_ms} ms");
         }

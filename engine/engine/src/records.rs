@@ -1,10 +1,9 @@
 //! Recent invocations and counters.
 
 use crate::{Engine, RecordQuery};
-use sluice_domain::{FailureKind, Invocation, Outcome, Scope};
+use sluice_domain::{FailureKind, Invocation, Outcome, Scope, Throttle};
 use std::{
     collections::{HashMap, VecDeque},
-    fmt::Write,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -58,6 +57,8 @@ pub struct Counters {
     pub invocations: AtomicU64,
     pub errors: AtomicU64,
     pub throttles: AtomicU64,
+    /// In the order of [`Throttle::ALL`].
+    pub throttles_by_limit: [AtomicU64; Throttle::ALL.len()],
     pub cold_starts: AtomicU64,
     pub cold_starts_from_blank: AtomicU64,
     pub duration_us: AtomicU64,
@@ -71,8 +72,12 @@ impl Counters {
         add(&self.invocations, 1);
         add(&self.duration_us, (record.duration_ms * 1000.0) as u64);
         if let Some(failure) = record.failure() {
-            let throttled = matches!(failure.kind, FailureKind::Throttled(_));
-            add(if throttled { &self.throttles } else { &self.errors }, 1);
+            if let FailureKind::Throttled(throttle) = failure.kind {
+                add(&self.throttles, 1);
+                add(&self.throttles_by_limit[throttle as usize], 1);
+            } else {
+                add(&self.errors, 1);
+            }
         }
         if let Some(cold) = &record.cold_start {
             add(&self.cold_starts, 1);
@@ -101,46 +106,5 @@ impl Engine {
             return ring.by_request.get(id).filter(matches).cloned().into_iter().collect();
         }
         ring.records.iter().rev().filter(matches).cloned().collect()
-    }
-
-    /// Counters and gauges in Prometheus' text format.
-    pub fn metrics_text(&self) -> String {
-        let counters = &self.inner.counters;
-        let mut out = String::new();
-        let mut line = |kind: &str, name: &str, help: &str, value: f64| {
-            let _ = writeln!(out, "# HELP sluice_{name} {help}\n# TYPE sluice_{name} {kind}\nsluice_{name} {value}");
-        };
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
-        line(
-            "counter",
-            "invocations_total",
-            "Requests to functions, refused ones included.",
-            get(&counters.invocations),
-        );
-        line("counter", "errors_total", "Requests that failed, throttles not included.", get(&counters.errors));
-        line("counter", "throttles_total", "Requests refused by a concurrency limit.", get(&counters.throttles));
-        line("counter", "cold_starts_total", "Requests that brought an instance up.", get(&counters.cold_starts));
-        line(
-            "counter",
-            "cold_starts_from_blank_total",
-            "Of these, from a blank sandbox.",
-            get(&counters.cold_starts_from_blank),
-        );
-        line("counter", "execution_seconds_total", "Time spent in functions.", get(&counters.duration_us) / 1e6);
-        line(
-            "counter",
-            "instances_started_total",
-            "Starts of instances, failed ones included.",
-            get(&counters.started),
-        );
-        line("counter", "instances_stopped_total", "Instances ended.", get(&counters.stopped));
-        let instances = self.instances();
-        let busy = instances.iter().filter(|view| view.state == "busy").count();
-        line("gauge", "instances", "Instances that exist.", instances.len() as f64);
-        line("gauge", "concurrent_executions", "Requests being handled.", busy as f64);
-        for blank in self.blanks() {
-            let _ = writeln!(out, "sluice_blanks_ready{{pool=\"{}\"}} {}", blank.pool, blank.ready);
-        }
-        out
     }
 }

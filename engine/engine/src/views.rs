@@ -1,10 +1,10 @@
 //! The live state of decisions, for operators.
 
-use crate::Engine;
+use crate::{Engine, catalog::SettingKey};
 use serde::Serialize;
 use sluice_decide::{Usage, estimate};
 use sluice_domain::{Dialect, Provision, Timestamp};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A version and its instances.
 #[derive(Clone, Debug, Serialize)]
@@ -45,7 +45,10 @@ pub struct ScopeLimits {
 #[derive(Clone, Debug, Serialize)]
 pub struct LimitView {
     pub kind: &'static str,
+    /// The namespace, the function, or `function:qualifier` for what has a limit of its own.
     pub name: String,
+    /// That of a function.
+    pub namespace: String,
     pub unit: &'static str,
     /// None where there is no limit.
     pub limit: Option<u64>,
@@ -223,12 +226,16 @@ impl Engine {
 fn scope_limits(scope: &crate::scope::ScopeState, now: u64) -> ScopeLimits {
     let (of, dialect) = &scope.key;
     let tree = scope.core().state.limit_tree(now);
-    let view = |node: sluice_decide::LimitView| LimitView {
-        kind: node.kind,
-        name: node.name,
-        unit: node.unit,
-        limit: node.limit,
-        used: node.used,
+    let rules: BTreeMap<String, SettingKey> = {
+        let settings = scope.settings.lock().expect("settings lock");
+        settings.rules.iter().map(|(setting, rule)| (rule.0.to_string(), setting.clone())).collect()
+    };
+    let view = |node: sluice_decide::LimitView| {
+        let (name, namespace) = match rules.get(&node.name).filter(|_| node.kind == "alias") {
+            Some((function, qualifier)) => (format!("{}:{qualifier}", function.name), function.namespace.clone()),
+            None => (node.name, node.namespace),
+        };
+        LimitView { kind: node.kind, name, namespace, unit: node.unit, limit: node.limit, used: node.used }
     };
     ScopeLimits {
         account: of.account.to_string(),

@@ -83,22 +83,26 @@ pub struct Reply {
     pub memory_used: u64,
     pub log: String,
     pub log_cut: LogCut,
-    /// The instance can take another request. When false it is dead or must be stopped.
+    /// The instance can take another request. When false it is dead or must be stopped. Other calls that run in it
+    /// may go on to their end even so: see [`Instance::stop`].
     pub reusable: bool,
 }
 
-/// A running instance of one revision. It handles one call at a time.
+/// A running instance of one revision. It handles as many calls at a time as the revision's instance concurrency says.
 #[async_trait]
 pub trait Instance: Send + Sync {
     fn id(&self) -> InstanceId;
     /// Runs one call to its end: the reply, the time limit, or the death of the process, whichever is first.
-    /// A call whose time ran out leaves the instance dead, with its whole process tree.
+    /// A call whose time ran out leaves the instance dead, with its whole process tree, as soon as no other call runs
+    /// in it. The death of the process fails all calls that run in it (spec: FIC-06).
     async fn call(&self, call: Call) -> Reply;
-    /// Stops giving it processor time until the next call, which thaws it by itself.
+    /// Stops giving it processor time until the next call, which thaws it by itself. Without effect while a call runs.
     fn freeze(&self);
-    /// Treats the running calls as if that much more time had passed: those over their limit end now.
+    /// Treats the running calls as if that much more time had passed: those whose limit is over by that time out now.
+    /// For clocks of tests.
     fn age(&self, _by: Duration) {}
-    /// Ends it and everything it started, at once. Calling twice is no error.
+    /// Ends it and everything it started, at once; after one of several calls has timed out, when the others have
+    /// ended. Calling twice is no error.
     fn stop(&self);
     /// Whether its process is still there. Cheap; used to notice deaths between calls.
     fn is_alive(&self) -> bool;

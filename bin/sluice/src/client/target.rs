@@ -7,12 +7,23 @@ use secrecy::SecretString;
 use sluice_domain::Dialect;
 use std::{collections::HashMap, path::PathBuf};
 
-#[derive(clap::Args)]
+/// Which server.
+#[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Server")]
-pub struct Target {
+pub struct Server {
     /// Address of the server
     #[arg(long, value_name = "URL", env = "SLUICE_ENDPOINT", default_value = "http://127.0.0.1:9400")]
     endpoint: String,
+    /// Data directory of the server, for its credentials.toml
+    #[arg(long, value_name = "DIR", env = "SLUICE_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Server")]
+pub struct Target {
+    #[command(flatten)]
+    server: Server,
     /// Whose API to speak, and whose functions to see: scf or fc
     #[arg(long, env = "SLUICE_DIALECT", default_value = "scf")]
     pub dialect: Dialect,
@@ -22,9 +33,6 @@ pub struct Target {
     /// SCF namespace or FC service
     #[arg(long, visible_alias = "service", env = "SLUICE_NAMESPACE", default_value = "default")]
     namespace: String,
-    /// Data directory of the server, for its credentials.toml
-    #[arg(long, value_name = "DIR", env = "SLUICE_DATA_DIR")]
-    data_dir: Option<PathBuf>,
     /// How to print results
     #[arg(long, value_enum, default_value_t)]
     pub output: Format,
@@ -42,12 +50,12 @@ pub struct Session {
 
 impl Target {
     pub fn platform(&self) -> anyhow::Result<Box<dyn Platform>> {
-        let known = self.credentials()?;
-        let (key_id, key_secret) = known
-            .key
-            .with_context(|| self.nothing_known("access key", "SLUICE_ACCESS_KEY_ID and SLUICE_ACCESS_KEY_SECRET"))?;
+        let known = self.server.credentials()?;
+        let (key_id, key_secret) = known.key.with_context(|| {
+            self.server.nothing_known("access key", "SLUICE_ACCESS_KEY_ID and SLUICE_ACCESS_KEY_SECRET")
+        })?;
         let session = Session {
-            transport: Transport::new(&self.endpoint)?,
+            transport: Transport::new(&self.server.endpoint)?,
             key_id,
             key_secret,
             account: known.account_id,
@@ -62,9 +70,20 @@ impl Target {
 
     /// The native API, for what a dialect cannot say.
     pub fn admin(&self) -> anyhow::Result<Admin> {
+        self.server.admin(self.region.clone())
+    }
+}
+
+impl Server {
+    pub fn address(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The native API; `region` is that of calls that concern one.
+    pub fn admin(&self, region: Option<String>) -> anyhow::Result<Admin> {
         let token =
             self.credentials()?.admin_token.with_context(|| self.nothing_known("admin token", "SLUICE_ADMIN_TOKEN"))?;
-        Ok(Admin::new(Transport::new(&self.endpoint)?, token, self.region.clone()))
+        Ok(Admin::new(Transport::new(&self.endpoint)?, token, region))
     }
 
     fn credentials(&self) -> anyhow::Result<Known> {

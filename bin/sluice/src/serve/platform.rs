@@ -3,6 +3,7 @@
 use super::{
     clock::{SystemClock, VirtualClock},
     data_dir::DataDir,
+    journal::Journal,
     settings::{ClockMode, Settings},
 };
 use crate::credentials::{self, Credentials};
@@ -10,7 +11,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use http::{Request, Response};
 use sluice_domain::{AccountId, Region};
-use sluice_engine::{AccessKey, Config, Deps, Engine};
+use sluice_engine::{AccessKey, Config, Deps, Engine, Tapes};
 use sluice_fc::Fc;
 use sluice_http::{BoxFuture, Counters, Front, Limits, Route, admin, native_refusal};
 use sluice_objects::{FileBlobs, FilePackages};
@@ -38,6 +39,7 @@ pub async fn build(
     data_dir: &DataDir,
     credentials: Credentials,
     address: SocketAddr,
+    journal: Option<Arc<Journal>>,
 ) -> anyhow::Result<(Engine, Arc<Front>)> {
     let account = AccountId::from(credentials.account_id.as_str());
     let deps = Deps {
@@ -50,7 +52,7 @@ pub async fn build(
         ),
         backend: backend(settings, data_dir).await?,
         clock: clock(settings),
-        tapes: None,
+        tapes: journal.map(|journal| journal as Arc<dyn Tapes>),
         keys: vec![AccessKey {
             id: credentials.access_key_id.clone(),
             secret: credentials.access_key_secret.clone(),

@@ -1,6 +1,6 @@
 //! The layer rule: which crate may depend on which.
 //!
-//! domain ← decide ← engine; decide ← simulate; domain ← ports ← engine; edges see domain and engine; adapters see
+//! domain ← decide ← engine; decide ← journal; decide ← simulate; domain ← ports ← engine; edges see domain and engine; adapters see
 //! domain and ports; the binary sees everything. Nothing depends on an edge, an adapter or a binary but the binary and the
 //! benches. Dev-dependencies are free: tests may stand a layer on the fakes of another.
 
@@ -12,6 +12,7 @@ use toml::{Table, Value};
 enum Layer {
     Domain,
     Decide,
+    Journal,
     Simulate,
     Ports,
     Engine,
@@ -31,6 +32,7 @@ impl Layer {
         Some(match path {
             "core/domain" => Domain,
             "core/decide" => Decide,
+            "core/journal" => Journal,
             "core/simulate" => Simulate,
             "engine/ports" => Ports,
             "engine/engine" => Engine,
@@ -48,13 +50,13 @@ impl Layer {
         match self {
             Domain | Xtask => &[],
             Decide | Ports => &[Domain],
-            Simulate => &[Domain, Decide],
+            Journal | Simulate => &[Domain, Decide],
             Engine => &[Domain, Decide, Ports],
             Edge => &[Domain, Engine],
             Adapter => &[Domain, Ports],
             Bench => &[Domain, Edge],
-            Properties => &[Domain, Decide, Simulate, Ports, Engine, Edge, Adapter],
-            Binary => &[Domain, Decide, Simulate, Ports, Engine, Edge, Adapter],
+            Properties => &[Domain, Decide, Journal, Simulate, Ports, Engine, Edge, Adapter],
+            Binary => &[Domain, Decide, Journal, Simulate, Ports, Engine, Edge, Adapter],
         }
     }
 
@@ -72,6 +74,7 @@ impl Layer {
         match self {
             // Pure: nothing that could do I/O, read a clock, log or roll dice.
             Domain | Decide | Simulate => Some(&["bytes", "jiff", "serde", "serde_json", "thiserror"]),
+            Journal => Some(&["crc", "jiff", "postcard", "serde", "thiserror"]),
             _ => None,
         }
     }

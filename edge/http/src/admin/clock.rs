@@ -45,7 +45,8 @@ pub async fn advance(State(admin): State<Admin>, body: Bytes) -> Reply {
 pub async fn preview(State(admin): State<Admin>, body: Bytes) -> Reply {
     let Interval { from, seconds } = parse(&body, "{\"from\": \"2026-01-01T00:00:00Z\", \"seconds\": 86400}")?;
     if seconds > PREVIEW_MAX_S {
-        return Err(reply::invalid(&format!("{seconds} seconds are too many: at most {PREVIEW_MAX_S}")));
+        let message = format!("{seconds} seconds are too many: at most {PREVIEW_MAX_S} (366 days) at once");
+        return Err(reply::invalid(&message));
     }
     let now = admin.engine.now();
     let from = from.map_or(Ok(now), |text| instant(&text))?;

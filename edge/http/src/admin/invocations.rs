@@ -2,7 +2,7 @@
 
 use super::{
     Admin,
-    reply::{self, Reply},
+    reply::{self, Refused, Reply},
 };
 use axum::extract::{Path, Query, State, rejection::QueryRejection};
 use http::StatusCode;
@@ -55,24 +55,21 @@ pub async fn list(State(admin): State<Admin>, filter: Result<Query<Filter>, Quer
 }
 
 pub async fn read(State(admin): State<Admin>, Path(request_id): Path<String>) -> Reply {
-    match admin.engine.record(&request_id) {
-        Some(record) => reply::json(&render(&record)),
-        None => {
-            let message = "no record of this request id: it never ran, or newer records have taken its place";
-            Err(reply::error(StatusCode::NOT_FOUND, "NotFound", message))
-        }
-    }
+    let record = admin.engine.record(&request_id).ok_or_else(|| no_record(&request_id))?;
+    reply::json(&render(&record))
 }
 
 /// Why a request was refused, or started an instance.
 pub async fn explain(State(admin): State<Admin>, Path(request_id): Path<String>) -> Reply {
-    match admin.engine.explain(&request_id) {
-        Some(explanation) => reply::json(&explanation),
-        None => {
-            let message = "no record of this request id: it never ran, or newer records have taken its place";
-            Err(reply::error(StatusCode::NOT_FOUND, "NotFound", message))
-        }
-    }
+    let explanation = admin.engine.explain(&request_id).ok_or_else(|| no_record(&request_id))?;
+    reply::json(&explanation)
+}
+
+fn no_record(request_id: &str) -> Refused {
+    let message = format!(
+        "no record of request '{request_id}': no call of a function had this id, or newer records have taken its place"
+    );
+    reply::error(StatusCode::NOT_FOUND, "NotFound", &message)
 }
 
 fn render(record: &Invocation) -> Value {

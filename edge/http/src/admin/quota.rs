@@ -51,5 +51,5 @@ fn check_name(what: &str, name: &str) -> Result<(), Refused> {
     if legal {
         return Ok(());
     }
-    Err(reply::invalid(&format!("the {what} must be 1 to 64 letters, digits or '-'")))
+    Err(reply::invalid(&format!("the {what} '{name}' is not allowed: use 1 to 64 letters, digits or '-'")))
 }

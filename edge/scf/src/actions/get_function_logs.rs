@@ -132,7 +132,8 @@ enum ResultFilter {
     Failed,
     Succeeded,
     TimedOut,
-    OverMemory,
+    /// Over a limit: of memory, or of concurrency (spec: OVL-07).
+    OverLimit,
     UserException,
 }
 
@@ -143,7 +144,7 @@ impl ResultFilter {
             "not0" => Ok(Self::Failed),
             "is0" => Ok(Self::Succeeded),
             "TimeLimitExceeded" => Ok(Self::TimedOut),
-            "ResourceLimitExceeded" => Ok(Self::OverMemory),
+            "ResourceLimitExceeded" => Ok(Self::OverLimit),
             "UserCodeException" => Ok(Self::UserException),
             other => {
                 let known = "not0, is0, TimeLimitExceeded, ResourceLimitExceeded or UserCodeException";
@@ -160,7 +161,9 @@ impl ResultFilter {
             Self::Failed => kind.is_some(),
             Self::Succeeded => kind.is_none(),
             Self::TimedOut => kind == Some(FailureKind::TimedOut),
-            Self::OverMemory => kind == Some(FailureKind::OutOfMemory),
+            Self::OverLimit => {
+                matches!(kind, Some(FailureKind::OutOfMemory | FailureKind::Throttled(_)))
+            }
             Self::UserException => kind == Some(FailureKind::UserException),
         }
     }

@@ -113,6 +113,9 @@ fn payload(event: Option<Text<'_>>, limit: usize) -> Result<Bytes, ApiError> {
 }
 
 fn render(call: &Call<'_>, invocation: &Invocation, tail: bool) -> Result<Vec<u8>, ApiError> {
+    if let Some(receipt) = invocation.failure().and_then(|failure| failure.refusal.as_ref()) {
+        call.receipt.get_or_init(|| receipt.clone());
+    }
     let log = if tail { loglines::render(invocation) } else { String::new() };
     let result = ResultFields {
         log: loglines::tail(&log),

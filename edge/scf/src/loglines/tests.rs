@@ -1,7 +1,8 @@
 use super::*;
 use bytes::Bytes;
 use sluice_domain::{
-    AccountId, ColdReason, Dialect, FunctionKey, LogCut, Outcome, Phases, Region, RequestId, Scope, Timestamp,
+    AccountId, ColdReason, Dialect, Failure, FailureKind, FunctionKey, LogCut, Outcome, Phases, Region, RequestId,
+    Scope, Throttle, Timestamp,
 };
 
 fn invocation() -> Invocation {
@@ -62,4 +63,17 @@ fn the_tail_is_the_last_4_kb_and_whole_characters() {
     let mut large = invocation();
     large.outcome = Outcome::Success(Bytes::from(vec![b'x'; 100_000]));
     assert!(render(&large).lines().all(|line| line.len() < LINE_BYTES + 100));
+}
+
+#[test]
+fn the_record_of_a_refused_call_says_so_and_no_more() {
+    let mut refused = invocation();
+    refused.log = String::new();
+    let throttled = FailureKind::Throttled(Throttle::Account);
+    refused.outcome = Outcome::Failure(Failure::new(throttled, "quota 256 MB (256 MB in use)"));
+    let record = r#"{"errorCode":-1,"errorMessage":"ResourceLimitReached","statusCode":432}"#;
+    // spec: OVL-02
+    assert_eq!(outcome::return_message(&refused), record);
+    // spec: OVL-02
+    assert!(render(&refused).contains(&format!("Response RequestId: r-1 RetMsg: {record}\n")));
 }

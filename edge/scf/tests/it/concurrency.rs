@@ -93,7 +93,8 @@ async fn reservations_that_do_not_fit_are_refused() {
     assert_eq!(code, "InvalidParameterValue");
     assert!(message.contains("128 or 256"), "{message}");
     assert_eq!(refused(-128).await.0, "InvalidParameterValue");
-    // spec: QSY-03, RSV-04
+    // spec: QSY-03
+    // spec: RSV-04 (the error)
     let (code, message) = refused(115_328).await;
     assert_eq!(code, "LimitExceeded.FunctionReservedConcurrencyMemory");
     assert!(message.contains("115200 MB"), "{message}");
@@ -107,7 +108,8 @@ async fn reservations_that_do_not_fit_are_refused() {
 
 #[tokio::test]
 async fn a_reservation_of_nothing_stops_every_call() {
-    // spec: RSV-05, RSV-06
+    // spec: RSV-06
+    // spec: RSV-05 (synchronous calls)
     let platform = platform().await;
     reserve(&platform, 0).await;
     let result = platform.done("InvokeFunction", hello(json!({}))).await["Result"].clone();

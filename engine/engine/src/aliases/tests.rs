@@ -95,8 +95,8 @@ async fn the_default_alias_is_there_and_can_be_moved() {
     let key = world.alias_key("fn", "$DEFAULT");
     assert_eq!(world.engine.alias(&key).unwrap().target, AliasTarget::Latest);
     assert_eq!(world.runs("fn", "$DEFAULT", 0).await.unwrap(), ran("$LATEST", "three"));
-    let target = world.engine.resolve(&world.key("fn"), "$DEFAULT", 0).unwrap();
-    assert_eq!(target.alias.as_deref(), Some("$DEFAULT"));
+    let shown = world.engine.function_at(&world.key("fn"), "$DEFAULT").unwrap();
+    assert_eq!((shown.alias.unwrap().version, shown.version), (0, None));
     let made = world.alias("fn", "$DEFAULT", AliasTarget::Version(1), &[]).await;
     assert_eq!(kind(made), ErrorKind::AlreadyExists(Entity::Alias));
     world.alias("fn", "prod", AliasTarget::Version(2), &[]).await.unwrap();

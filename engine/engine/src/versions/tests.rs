@@ -290,6 +290,23 @@ async fn a_setting_stored_while_an_update_runs_does_not_stop_it() {
 }
 
 #[tokio::test]
+async fn a_provision_of_the_editable_code_follows_it() {
+    let world = World::of(Dialect::Fc).await;
+    world.create("fn").await;
+    let key = world.key("fn");
+    let config = ProvisionConfig { target: 1, ..ProvisionConfig::default() };
+    world.engine.put_provision(&key, "LATEST", config).await.unwrap();
+    let scope = world.engine.scope_state(&key.scope, key.dialect);
+    let told = || scope.settings.lock().unwrap().provisions[&(key.clone(), "LATEST".to_owned())].1.unwrap();
+    let serving = || world.engine.entry(&key).unwrap().serving.unwrap().pool;
+    let before = serving();
+    assert_eq!(told(), before);
+    world.update("fn", "newer").await;
+    assert_ne!(serving(), before);
+    assert_eq!(told(), serving());
+}
+
+#[tokio::test]
 async fn accounts_and_regions_share_no_versions() {
     let world = World::of(Dialect::Scf).await;
     world.create("fn").await;

@@ -3,7 +3,7 @@
 use crate::{Assignment, Backend, Blank, Call, CompiledFile, Instance, PortResult, Reply, StartError, Started};
 use async_trait::async_trait;
 use bytes::Bytes;
-use sluice_domain::{Dialect, Failure, Family, InstanceId, KNOWN_RUNTIMES, KnownRuntime, LogCut, RuntimeStatus};
+use sluice_domain::{Dialect, Failure, FailureKind, Family, InstanceId, KNOWN_RUNTIMES, KnownRuntime, LogCut, RuntimeStatus};
 use std::{
     path::PathBuf,
     sync::{
@@ -23,7 +23,7 @@ pub struct FakeBackend {
     pub starts: AtomicU64,
     /// Memory it claims the host has.
     pub free_mib: AtomicU64,
-    /// Calls wait (asynchronously) while this is set.
+    /// Calls wait (asynchronously) while this is set, or until they are aged past their limit.
     pub hold: Arc<AtomicBool>,
 }
 
@@ -55,6 +55,9 @@ struct FakeInstance {
     alive: AtomicBool,
     behaviour: Behaviour,
     hold: Arc<AtomicBool>,
+    aged_ms: AtomicU64,
+    /// A call has timed out.
+    spent: AtomicBool,
 }
 
 #[async_trait]
@@ -63,20 +66,31 @@ impl Instance for FakeInstance {
         self.id
     }
     async fn call(&self, call: Call) -> Reply {
-        while self.hold.load(Ordering::SeqCst) {
+        let before = self.aged_ms.load(Ordering::SeqCst);
+        let aged = || Duration::from_millis(self.aged_ms.load(Ordering::SeqCst) - before);
+        while self.hold.load(Ordering::SeqCst) && aged() < call.timeout {
             yield_once().await;
         }
-        let result = (self.behaviour)(&call);
+        let result = if aged() < call.timeout {
+            (self.behaviour)(&call)
+        } else {
+            self.spent.store(true, Ordering::SeqCst);
+            let text = format!("Invoking task timed out after {} seconds", call.timeout.as_secs());
+            Err(Failure::new(FailureKind::TimedOut, text))
+        };
         Reply {
             result,
-            duration: Duration::from_millis(1),
+            duration: (aged() + Duration::from_millis(1)).min(call.timeout),
             memory_used: 1 << 20,
             log: String::new(),
             log_cut: LogCut::default(),
-            reusable: self.alive.load(Ordering::SeqCst),
+            reusable: self.is_alive() && !self.spent.load(Ordering::SeqCst),
         }
     }
     fn freeze(&self) {}
+    fn age(&self, by: Duration) {
+        self.aged_ms.fetch_add(by.as_millis() as u64, Ordering::SeqCst);
+    }
     fn stop(&self) {
         self.alive.store(false, Ordering::SeqCst);
     }
@@ -137,6 +151,8 @@ impl Backend for FakeBackend {
             alive: AtomicBool::new(true),
             behaviour: self.behaviour.lock().expect("fake backend").clone(),
             hold: self.hold.clone(),
+            aged_ms: AtomicU64::new(0),
+            spent: AtomicBool::new(false),
         };
         Ok(Started {
             instance: Arc::new(instance),

@@ -1,0 +1,260 @@
+//! The calls that a journal tells of: what a simulation takes as its trace.
+//!
+//! A journal has arrivals and ends, but which instance a call ran in is a decision, so the decisions are made again
+//! on the way.
+
+use crate::{Entry, Fault, Opening, Reader, Replay, Step};
+use sluice_decide::{Command, Event, Millis, PoolId, PoolSpec, RequestSeq, Trigger};
+use sluice_domain::{InstanceId, Throttle};
+use std::{
+    collections::{HashMap, VecDeque},
+    io::Read,
+    sync::Arc,
+};
+
+/// One call of a version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// Number of the scope, as in [`Invocations::scopes`].
+    pub scope: u64,
+    pub pool: PoolId,
+    pub spec: Arc<PoolSpec>,
+    pub trigger: Trigger,
+    pub at: Millis,
+    pub outcome: Outcome,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Ran {
+        /// From arrival until an instance had it.
+        waited_ms: Millis,
+        duration_ms: Millis,
+        /// How long the instance took to come up that was started for it.
+        start_ms: Option<Millis>,
+    },
+    Refused(Throttle),
+    /// The start failed, the caller gave up, or the version went.
+    Unserved,
+    /// The journal ended before the call did.
+    Unended,
+}
+
+/// The calls in a journal: within a scope in the order they arrived in, the scopes interleaved as they were recorded.
+/// Ends at the journal's end or its first fault.
+pub fn invocations<R: Read>(reader: Reader<R>) -> Invocations<R> {
+    Invocations {
+        reader,
+        replay: Replay::default(),
+        scopes: HashMap::new(),
+        known: VecDeque::new(),
+        fault: None,
+        over: false,
+    }
+}
+
+/// See [`invocations`].
+pub struct Invocations<R> {
+    reader: Reader<R>,
+    replay: Replay,
+    scopes: HashMap<u64, Scope>,
+    known: VecDeque<Call>,
+    /// Told after the calls that are known.
+    fault: Option<Fault>,
+    over: bool,
+}
+
+/// Calls of one scope that are not told yet.
+#[derive(Default)]
+struct Scope {
+    opening: Option<Box<Opening>>,
+    specs: HashMap<PoolId, Arc<PoolSpec>>,
+    /// In the order of arrival; the first has the number `told`.
+    calls: VecDeque<Pending>,
+    told: u64,
+    /// Which call a request is, until its outcome is known.
+    open: HashMap<RequestSeq, u64>,
+    /// What each instance runs, the longest first.
+    running: HashMap<InstanceId, VecDeque<RequestSeq>>,
+    /// Since when instances come up, and for which request.
+    starting: HashMap<InstanceId, (Millis, Option<RequestSeq>)>,
+}
+
+struct Pending {
+    call: Call,
+    /// Where an instance has it: since when, and how long that took to come up.
+    running: Option<(Millis, Option<Millis>)>,
+    state: Known,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    NotYet,
+    Settled,
+    /// It was asked for again under another number, which is told instead.
+    Repeated,
+}
+
+impl<R: Read> Invocations<R> {
+    /// The scopes opened so far, with their first limits.
+    pub fn scopes(&self) -> impl Iterator<Item = (u64, &Opening)> {
+        self.scopes.iter().filter_map(|(number, scope)| Some((*number, scope.opening.as_deref()?)))
+    }
+
+    fn read(&mut self) -> Result<bool, Fault> {
+        let Some(entry) = self.reader.next() else { return Ok(false) };
+        let entry = entry?;
+        self.replay.apply(&entry, || self.reader.place()).map_err(|fault| *fault)?;
+        match entry {
+            Entry::Opening { scope, opening } => self.scopes.entry(scope).or_default().opening = Some(opening),
+            Entry::Step { scope, step } => {
+                let found = self.scopes.entry(scope).or_default();
+                found.step(scope, step, self.replay.commands());
+                found.tell(&mut self.known);
+            }
+            Entry::Closing(_) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn tell_rest(&mut self) {
+        let mut numbers: Vec<u64> = self.scopes.keys().copied().collect();
+        numbers.sort_unstable();
+        for number in numbers {
+            let scope = self.scopes.get_mut(&number).expect("its key was there");
+            let calls = scope.calls.drain(..).filter(|pending| pending.state != Known::Repeated);
+            self.known.extend(calls.map(|pending| pending.call));
+        }
+    }
+}
+
+impl<R: Read> Iterator for Invocations<R> {
+    type Item = Result<Call, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(call) = self.known.pop_front() {
+                return Some(Ok(call));
+            }
+            if self.over {
+                return self.fault.take().map(Err);
+            }
+            let more = self.read();
+            self.over = !matches!(more, Ok(true));
+            if self.over {
+                self.tell_rest();
+            }
+            self.fault = more.err();
+        }
+    }
+}
+
+impl Scope {
+    fn step(&mut self, number: u64, step: Step, commands: &[Command]) {
+        let now = step.now;
+        match step.event {
+            Event::PoolOpened { pool, spec } => {
+                self.specs.entry(pool).or_insert_with(|| Arc::new(spec));
+            }
+            Event::PoolRetired { pool } => {
+                self.specs.remove(&pool);
+            }
+            Event::Arrived { request, pool, trigger, .. } => self.arrived(number, now, request, pool, trigger),
+            Event::Ready { instance } => self.ready(now, instance),
+            Event::StartFailed { instance } => {
+                if let Some((_, Some(request))) = self.starting.remove(&instance) {
+                    self.settle(request, Outcome::Unserved);
+                }
+            }
+            Event::Done { instance, .. } => self.done(now, instance),
+            Event::Died { instance } => {
+                let had = self.running.remove(&instance).unwrap_or_default();
+                had.into_iter().for_each(|request| self.repeated(request));
+            }
+            Event::GaveUp { request, .. } => self.settle(request, Outcome::Unserved),
+            _ => {}
+        }
+        for command in commands {
+            self.command(now, command);
+        }
+    }
+
+    fn arrived(&mut self, scope: u64, at: Millis, request: RequestSeq, pool: PoolId, trigger: Trigger) {
+        let Some(spec) = self.specs.get(&pool).cloned() else { return };
+        self.open.insert(request, self.told + self.calls.len() as u64);
+        let call = Call { scope, pool, spec, trigger, at, outcome: Outcome::Unended };
+        self.calls.push_back(Pending { call, running: None, state: Known::NotYet });
+    }
+
+    fn command(&mut self, now: Millis, command: &Command) {
+        match command {
+            Command::Start { instance, request, .. } => {
+                self.starting.insert(*instance, (now, *request));
+            }
+            Command::Dispatch { request, instance } => self.dispatched(now, *request, *instance),
+            Command::Refuse { request, refusal } => self.settle(*request, Outcome::Refused(refusal.throttle)),
+            Command::Redirect { request } => self.repeated(*request),
+            Command::Fail { request, .. } => self.settle(*request, Outcome::Unserved),
+            _ => {}
+        }
+    }
+
+    fn ready(&mut self, now: Millis, instance: InstanceId) {
+        let Some((since, request)) = self.starting.remove(&instance) else { return };
+        if let Some(pending) = request.and_then(|request| self.pending(request)) {
+            pending.running = Some((now, Some(now.saturating_sub(since))));
+        }
+    }
+
+    fn dispatched(&mut self, now: Millis, request: RequestSeq, instance: InstanceId) {
+        self.running.entry(instance).or_default().push_back(request);
+        if let Some(pending) = self.pending(request) {
+            pending.running = Some((now, pending.running.and_then(|(_, took)| took)));
+        }
+    }
+
+    /// Ends do not say whose they are; in an instance with several calls the oldest is taken.
+    fn done(&mut self, now: Millis, instance: InstanceId) {
+        let Some(queue) = self.running.get_mut(&instance) else { return };
+        let request = queue.pop_front();
+        if queue.is_empty() {
+            self.running.remove(&instance);
+        }
+        let Some(request) = request else { return };
+        let Some(pending) = self.pending(request) else { return };
+        let Some((since, start_ms)) = pending.running else { return };
+        let waited_ms = since.saturating_sub(pending.call.at);
+        self.settle(request, Outcome::Ran { waited_ms, duration_ms: now.saturating_sub(since), start_ms });
+    }
+
+    fn pending(&mut self, request: RequestSeq) -> Option<&mut Pending> {
+        let index = self.open.get(&request)?.checked_sub(self.told)?;
+        self.calls.get_mut(index as usize)
+    }
+
+    fn settle(&mut self, request: RequestSeq, outcome: Outcome) {
+        if let Some(pending) = self.pending(request) {
+            pending.call.outcome = outcome;
+            pending.state = Known::Settled;
+            self.open.remove(&request);
+        }
+    }
+
+    fn repeated(&mut self, request: RequestSeq) {
+        if let Some(pending) = self.pending(request) {
+            pending.state = Known::Repeated;
+            self.open.remove(&request);
+        }
+    }
+
+    /// Hands on what is known and has nothing unknown before it.
+    fn tell(&mut self, known: &mut VecDeque<Call>) {
+        while let Some(first) = self.calls.pop_front_if(|pending| pending.state != Known::NotYet) {
+            self.told += 1;
+            if first.state == Known::Settled {
+                known.push_back(first.call);
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Journals written, damaged, read and replayed.
+
+mod calls;
+mod damage;
+mod format;
+mod made;
+mod replay;
