@@ -37,6 +37,8 @@ enum Command {
     Runtimes(commands::runtimes::Args),
     /// Decide again what a journal recorded, and fail where a decision differs
     Replay(commands::replay::Args),
+    /// Play recorded or made-up traffic under other settings: cold starts, throttles, cost
+    Simulate(commands::simulate::Args),
     /// Say what this host can and cannot enforce
     Doctor(commands::doctor::Args),
     /// Print a completion script for a shell
@@ -58,6 +60,7 @@ pub fn run() -> ExitCode {
         Command::Top(args) => commands::top::run(args),
         Command::Runtimes(args) => commands::runtimes::run(args),
         Command::Replay(args) => commands::replay::run(args),
+        Command::Simulate(args) => commands::simulate::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Completion(args) => commands::completion::run(args),
         Command::Launcher => unreachable!("main dispatches it"),

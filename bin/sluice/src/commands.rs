@@ -11,4 +11,5 @@ pub mod remove;
 pub mod replay;
 pub mod runtimes;
 pub mod serve;
+pub mod simulate;
 pub mod top;

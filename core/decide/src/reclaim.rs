@@ -50,12 +50,14 @@ impl State {
             let idle_since = self.instances.get(slot).idle_since;
             self.end(now, slot, StopReason::Idle { idle_ms: now - idle_since }, out);
             if self.pool(index).alive == 0
-                && let Some(after) = window.as_ref().and_then(|window| window.prewarm_after_ms)
+                && let Some(window) = window
+                && let Some(after) = window.prewarm_after_ms
             {
-                let until = idle_since + window.map_or(0, |window| window.prewarm_until_ms);
-                self.pool_mut(index).expected_until = until;
-                if idle_since + after > now {
-                    self.arm(Timer::Expected, index, idle_since + after);
+                // From the last call on: an instance that nobody called meanwhile must not put it off.
+                let since = self.pool(index).habits.last_end();
+                self.pool_mut(index).expected_until = since + window.prewarm_until_ms;
+                if since + after > now {
+                    self.arm(Timer::Expected, index, since + after);
                 }
             }
         }

@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use sluice_domain::Dialect;
 use std::{collections::HashMap, path::PathBuf};
 
-/// Which server.
-#[derive(Clone, clap::Args)]
+// No doc comment: clap would take it for the help text of the command.
+#[derive(clap::Args)]
 #[command(next_help_heading = "Server")]
 pub struct Server {
     /// Address of the server

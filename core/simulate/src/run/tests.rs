@@ -26,7 +26,8 @@ fn a_kept_instance_serves_and_an_ended_one_starts_again() {
     assert_eq!((report.requests, report.cold_starts, report.throttles), (3, 2, 0));
     assert_eq!(report.cold_starts_by_reason["first_call"], 1);
     assert_eq!(report.cold_starts_by_reason["reclaimed"], 1);
-    assert_eq!((report.waits.waited, report.waits.max_ms, report.waits.p50_ms), (2, 500, 500));
+    assert_eq!((report.waits.waited, report.waits.max_ms), (2, 500));
+    assert!((485..=500).contains(&report.waits.p50_ms), "{:?}", report.waits);
     // Ready at 500, busy three times 100 ms, idle 29,400, 60,000 and 60,000.
     assert_eq!(report.busy_instance_s, 0.3);
     assert!((report.idle_instance_s - 149.4).abs() < 1e-9, "{}", report.idle_instance_s);
@@ -38,7 +39,7 @@ fn a_kept_instance_serves_and_an_ended_one_starts_again() {
 #[test]
 fn limits_refuse_as_the_server_does() {
     let calls: Vec<(u64, u32, u32)> = (0..20).map(|n| (n, 0, 5_000)).collect();
-    let report = played(vec![subject(512, 10)], &calls, |quota| quota.concurrency_mb = Some(12_800 + 512 * 8));
+    let report = played(vec![subject(512, 10)], &calls, |quota| quota.concurrency_mb = Some(512 * 8));
     assert_eq!(report.throttles_by_limit.get("account"), Some(&report.throttles), "{report:?}");
     assert_eq!(report.requests - report.throttles, report.peak_concurrency);
     let burst = played(vec![subject(512, 10)], &calls, |quota| quota.burst_per_min = Some(15));

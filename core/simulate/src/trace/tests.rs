@@ -96,5 +96,5 @@ fn the_shared_samples_are_read() {
     let workload = minutes.unwrap().workload();
     assert_eq!(workload.functions.len(), 4);
     assert_eq!(workload.arrivals.count() as u64, workload.requests.unwrap());
-    assert_eq!(load(&["invitro-format/Azure2021_30.csv"]).unwrap().workload().requests, Some(30));
+    assert_eq!(load(&["invitro-format/Azure2021_30.csv"]).unwrap().workload().requests, Some(29));
 }

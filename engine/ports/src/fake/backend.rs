@@ -3,7 +3,9 @@
 use crate::{Assignment, Backend, Blank, Call, CompiledFile, Instance, PortResult, Reply, StartError, Started};
 use async_trait::async_trait;
 use bytes::Bytes;
-use sluice_domain::{Dialect, Failure, FailureKind, Family, InstanceId, KNOWN_RUNTIMES, KnownRuntime, LogCut, RuntimeStatus};
+use sluice_domain::{
+    Dialect, Failure, FailureKind, Family, InstanceId, KNOWN_RUNTIMES, KnownRuntime, LogCut, RuntimeStatus,
+};
 use std::{
     path::PathBuf,
     sync::{
