@@ -30,7 +30,7 @@ impl State {
         let depth = self.limits.queue_depth;
         let pool = self.pool_mut(seeker.pool);
         if adaptive {
-            pool.habits.arrived(now, pool.in_flight + pool.waiting.len() as u32);
+            pool.learn_arrival(now);
         }
         if !pool.waiting.is_empty() {
             // Those who came earlier are served earlier. Who has a start under way waits for that, not for room.
@@ -255,11 +255,12 @@ impl State {
         let Some(slot) = self.instances.slot_of(id).filter(|slot| self.instances.get(*slot).starting) else { return };
         let instance = self.instances.get_mut(slot);
         instance.starting = false;
-        instance.ready_at = now;
+        let took_ms = now.saturating_sub(std::mem::replace(&mut instance.ready_at, now));
         let (index, kind, draining) = (instance.pool, instance.kind, instance.draining);
         let bound = instance.bound.take();
         let pool = self.pool_mut(index);
         pool.starting -= 1;
+        pool.habits.started(took_ms);
         let mut recovered = false;
         if kind == Kind::Provisioned {
             recovered = std::mem::take(&mut pool.failures) > 0;
@@ -352,7 +353,7 @@ impl State {
         pool.load.advance(now, pool.in_flight);
         pool.in_flight -= 1;
         if adaptive {
-            pool.habits.ended(now, pool.in_flight);
+            pool.learn_end(now, 1);
         }
         if left == 0 {
             self.discharge(now, slot);
@@ -425,7 +426,7 @@ impl State {
             pool.load.advance(now, pool.in_flight);
             pool.in_flight -= in_flight;
             if adaptive {
-                pool.habits.ended(now, pool.in_flight);
+                pool.learn_end(now, in_flight);
             }
         }
         if kind == Kind::Provisioned && !draining {

@@ -82,6 +82,8 @@ pub(crate) struct Pool {
     pub last_start: Option<Millis>,
     pub load: Meter,
     pub armed: [Millis; POOL_TIMERS],
+    /// How many instances in use made up the last one's rank, when its end was reckoned.
+    pub expiry_rank: u32,
     pub waiting: VecDeque<Waiting>,
     pub expected_until: Millis,
     pub habits: crate::Habits,
@@ -167,10 +169,31 @@ impl Pool {
             last_start: None,
             load: Meter { at: now, seen_at: now, ..Meter::default() },
             armed: [UNARMED; POOL_TIMERS],
+            expiry_rank: 0,
             waiting: VecDeque::new(),
             expected_until: 0,
             habits,
             usage: Usage::default(),
+        }
+    }
+    /// Habits are of instances. Where one takes several requests, only every so many-th makes a difference.
+    pub fn learn_arrival(&mut self, now: Millis) {
+        let (load, room) = (self.in_flight + self.waiting.len() as u32, self.spec.concurrency);
+        if room <= 1 {
+            self.habits.arrived(now, load);
+        } else if load.is_multiple_of(room) {
+            self.habits.arrived(now, load / room);
+        }
+    }
+    /// `ended` requests have left, and are not counted any more.
+    pub fn learn_end(&mut self, now: Millis, ended: u32) {
+        let of = |requests: u32| match self.spec.concurrency {
+            0 | 1 => requests,
+            room => requests.div_ceil(room),
+        };
+        let (before, left) = (of(self.in_flight + ended), of(self.in_flight));
+        for load in (left..before).rev() {
+            self.habits.ended(now, load);
         }
     }
     pub fn list(&self, place: Place) -> &List {

@@ -33,9 +33,14 @@ impl State {
     }
 
     pub(crate) fn arm_expiry(&mut self, _now: Millis, index: u32) {
-        if self.pool(index).armed[Timer::Expire as usize] != UNARMED {
+        let pool = self.pool(index);
+        // The last one's rank among all instances stays the same while it is idle. The higher the rank, the shorter
+        // the window: a timer for a lower one would come too late, and one for a higher one early, which does no harm.
+        let rank = pool.busy + pool.list(Place::Idle).len;
+        if pool.armed[Timer::Expire as usize] != UNARMED && rank <= pool.expiry_rank {
             return;
         }
+        self.pool_mut(index).expiry_rank = rank;
         if let Some((_, at)) = self.expiry(index) {
             self.arm(Timer::Expire, index, at);
         }
@@ -44,6 +49,8 @@ impl State {
     pub(crate) fn expire(&mut self, now: Millis, index: u32, out: &mut Vec<Command>) {
         while let Some((slot, at)) = self.expiry(index) {
             if at > now {
+                let pool = self.pool_mut(index);
+                pool.expiry_rank = pool.busy + pool.list(Place::Idle).len;
                 return self.arm(Timer::Expire, index, at);
             }
             let window = self.window(index, 1);

@@ -51,7 +51,8 @@ struct Scope {
 
 impl<R: Read> Reader<R> {
     pub fn new(mut source: R) -> Result<Self, Fault> {
-        let (header, length) = read_header(&mut source).map_err(|trouble| Fault { place: Place::default(), trouble })?;
+        let (header, length) =
+            read_header(&mut source).map_err(|trouble| Fault { place: Place::default(), trouble })?;
         Ok(Self {
             source,
             header,

@@ -69,7 +69,8 @@ impl Last {
         let serial = varint::take(input)?;
         let scope = if first & 1 == 0 { self.scope } else { varint::take(input)? };
         let slot = first >> 1;
-        let fits = slot >> SLOT_BITS == 0 && serial >> (SCOPE_SHIFT - SLOT_BITS) == 0 && scope >> (64 - SCOPE_SHIFT) == 0;
+        let fits =
+            slot >> SLOT_BITS == 0 && serial >> (SCOPE_SHIFT - SLOT_BITS) == 0 && scope >> (64 - SCOPE_SHIFT) == 0;
         fits.then_some(InstanceId(scope << SCOPE_SHIFT | serial << SLOT_BITS | slot))
     }
 }

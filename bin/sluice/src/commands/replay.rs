@@ -41,8 +41,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (source, bar) = open(&args.file).with_context(|| format!("cannot open {shown}"))?;
     let outcome = replay(source).map_err(|fault| anyhow::anyhow!("{shown}: {}", fault.trouble))?;
     bar.finish_and_clear();
-    let accepted =
-        outcome.fault.as_ref().is_none_or(|fault| args.allow_unfinished && fault.trouble.is_unfinished());
+    let accepted = outcome.fault.as_ref().is_none_or(|fault| args.allow_unfinished && fault.trouble.is_unfinished());
     match args.output {
         Format::Json => output::json(&document(&outcome, accepted)),
         Format::Text if accepted => print(&outcome),
@@ -50,7 +49,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     match outcome.fault {
         Some(fault) if !accepted => {
-            let hint = if fault.trouble.is_unfinished() { "; --allow-unfinished accepts what comes before" } else { "" };
+            let hint =
+                if fault.trouble.is_unfinished() { "; --allow-unfinished accepts what comes before" } else { "" };
             anyhow::bail!("{shown}: {fault}{hint}")
         }
         Some(fault) => eprintln!("warning: {shown}: {fault}"),

@@ -17,7 +17,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
                         sluice simulate --trace run.journal --chart run.svg")]
 pub struct Args {
     #[command(flatten)]
-    source: source::Args,
+    source: source::Traffic,
     /// Quota profile to play under: scf-128, scf-64, cloudbase-personal, cloudbase-enterprise, fc
     #[arg(long, default_value = "scf-128")]
     profile: String,
@@ -79,7 +79,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn quota(args: &Args) -> anyhow::Result<QuotaProfile> {
     let profile: Profile = serde_json::from_value(json!(args.profile)).with_context(|| {
-        format!("unknown profile '{}': use scf-128, scf-64, cloudbase-personal, cloudbase-enterprise or fc", args.profile)
+        format!(
+            "unknown profile '{}': use scf-128, scf-64, cloudbase-personal, cloudbase-enterprise or fc",
+            args.profile
+        )
     })?;
     let base = patched(&QuotaProfile::named(profile), &args.set)?;
     match args.keep_alive.as_deref() {
@@ -97,8 +100,9 @@ fn quota(args: &Args) -> anyhow::Result<QuotaProfile> {
 fn patched(base: &QuotaProfile, changes: &[String]) -> anyhow::Result<QuotaProfile> {
     let mut patch = Map::new();
     for change in changes {
-        let (key, value) =
-            change.split_once('=').with_context(|| format!("'{change}' is not KEY=VALUE, such as burst_per_min=100"))?;
+        let (key, value) = change
+            .split_once('=')
+            .with_context(|| format!("'{change}' is not KEY=VALUE, such as burst_per_min=100"))?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
         patch.insert(key.to_owned(), value);
     }

@@ -54,7 +54,7 @@ impl Layer {
             Engine => &[Domain, Decide, Ports],
             Edge => &[Domain, Engine],
             Adapter => &[Domain, Ports],
-            Bench => &[Domain, Edge],
+            Bench => &[Domain, Decide, Edge],
             Properties => &[Domain, Decide, Journal, Simulate, Ports, Engine, Edge, Adapter],
             Binary => &[Domain, Decide, Journal, Simulate, Ports, Engine, Edge, Adapter],
         }

@@ -136,7 +136,13 @@ fn what_is_frequent_is_small() {
         let at = made::START + number * 7;
         let instance = InstanceId(3 << 52 | (1000 + number) << 22 | 17);
         let request = RequestSeq(5_000_000 + number);
-        let arrived = Event::Arrived { request, pool: PoolId(900), rule: None, trigger: Trigger::Http, free_mib: 20_000 + number };
+        let arrived = Event::Arrived {
+            request,
+            pool: PoolId(900),
+            rule: None,
+            trigger: Trigger::Http,
+            free_mib: 20_000 + number,
+        };
         let rest = [Event::Done { instance, reusable: true }, Event::Ready { instance }, Event::Tick];
         encoder.event(at, &arrived);
         let arrival = encoder.commands(&[Command::Dispatch { request, instance }]).len();
@@ -232,7 +238,13 @@ fn the_format_is_what_its_number_says() {
         Event::ProvisionChanged { provision: ProvisionId(1), pool: PoolId(1), config, since: 7 },
         Event::LimitsChanged(Box::new(limits)),
         Event::WallClock { ahead_ms: -3 },
-        Event::Arrived { request: RequestSeq(9), pool: PoolId(1), rule: Some(RuleId(1)), trigger: Trigger::Other, free_mib: 8 },
+        Event::Arrived {
+            request: RequestSeq(9),
+            pool: PoolId(1),
+            rule: Some(RuleId(1)),
+            trigger: Trigger::Other,
+            free_mib: 8,
+        },
         Event::Ready { instance: InstanceId(1 << 52 | 1 << 22) },
         Event::Done { instance: InstanceId(1 << 52 | 1 << 22), reusable: true },
         Event::GaveUp { request: RequestSeq(10), pool: PoolId(1) },
@@ -245,9 +257,16 @@ fn the_format_is_what_its_number_says() {
     let mut bytes = Vec::new();
     for (index, event) in events.iter().enumerate() {
         encoder.event(index as u64, event);
-        bytes.extend_from_slice(encoder.commands(if index == 0 { &[] } else { &[Command::Wait { request: RequestSeq(1) }] }));
+        bytes.extend_from_slice(encoder.commands(if index == 0 {
+            &[]
+        } else {
+            &[Command::Wait { request: RequestSeq(1) }]
+        }));
     }
     let opening = postcard::to_allocvec(&made::opening()).unwrap();
     let sum = |bytes: &[u8]| crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(bytes);
-    assert_eq!((FORMAT, sum(&bytes), sum(&opening), fingerprint(&every_command())), (1, 2_657_893_880, 2_074_882_437, Some(3_234_179_034)));
+    assert_eq!(
+        (FORMAT, sum(&bytes), sum(&opening), fingerprint(&every_command())),
+        (1, 2_657_893_880, 2_074_882_437, Some(3_234_179_034))
+    );
 }

@@ -36,7 +36,8 @@ pub fn spec(name: &str, memory_mb: u64) -> PoolSpec {
 }
 
 pub fn opening() -> Opening {
-    let quota = QuotaProfile { concurrency_mb: Some(1024), burst_per_min: Some(6), ..QuotaProfile::named(Profile::Scf128) };
+    let quota =
+        QuotaProfile { concurrency_mb: Some(1024), burst_per_min: Some(6), ..QuotaProfile::named(Profile::Scf128) };
     Opening {
         account: "1250000000".into(),
         region: "ap-guangzhou".into(),
@@ -212,4 +213,3 @@ fn setting(dice: &mut Dice) -> Event {
         }
     }
 }
-

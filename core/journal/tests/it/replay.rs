@@ -63,7 +63,8 @@ fn another_decision_is_found_and_shown() {
         assert_eq!(fault.place.record, 3);
         let text = fault.to_string();
         let place = "record 3 (block 1 at byte ";
-        let when = ", scope 1 1250000000/ap-guangzhou/scf, 2025-10-09T08:53:20.01Z): the decision differs. Event: Arrived";
+        let when =
+            ", scope 1 1250000000/ap-guangzhou/scf, 2025-10-09T08:53:20.01Z): the decision differs. Event: Arrived";
         assert!(text.starts_with(place) && text.contains(when) && text.contains(expected), "{text}");
         assert!(text.contains("Now: commands ") && text.contains("which are Start {"), "{text}");
     }

@@ -9,7 +9,8 @@ pub fn describe(headers: &mut HeaderMap, receipt: &Refusal) {
     headers.insert("x-sluice-limit-value", receipt.limit.into());
     headers.insert("x-sluice-limit-used", receipt.used.into());
     // A name that no header can carry is left out; the record has it.
-    if let Some(Ok(scope)) = receipt.scope.as_deref().map(HeaderValue::from_str) {
+    let scope = receipt.scope.as_deref().filter(|scope| scope.is_ascii());
+    if let Some(Ok(scope)) = scope.map(HeaderValue::from_str) {
         headers.insert("x-sluice-limit-scope", scope);
     }
     if let Some(seconds) = receipt.retry.after_s() {

@@ -55,7 +55,8 @@ fn strip(out: &mut String, runs: &[(&str, &Report)], title: &str, value: Value, 
         let label = (most as f64 * share).round();
         let _ = writeln!(out, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{label}</text>", LEFT - 6.0, y + 4.0);
     }
-    let _ = writeln!(out, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{span:.0} s</text>", WIDTH - RIGHT, bottom + 16.0);
+    let _ =
+        writeln!(out, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{span:.0} s</text>", WIDTH - RIGHT, bottom + 16.0);
     for (number, (_, report)) in runs.iter().enumerate() {
         let mut points = String::new();
         for point in &report.timeline {

@@ -11,7 +11,7 @@ use std::{
 };
 
 #[derive(clap::Args)]
-pub struct Args {
+pub struct Traffic {
     /// A trace: a journal of `sluice serve --journal`, or a file or directory in the form of iluvatar or of the Azure
     /// data of 2019 or 2021
     #[arg(long, value_name = "PATH", required_unless_present = "synthetic", conflicts_with = "synthetic")]
@@ -52,10 +52,14 @@ pub enum Source {
     Journal(Vec<Subject>, Vec<Arrival>, u64),
 }
 
-impl Args {
+impl Traffic {
     pub fn open(&self) -> anyhow::Result<Source> {
         let Some(path) = &self.trace else {
-            return Ok(Source::Made(synthetic::Settings { functions: self.functions, days: self.days, seed: self.seed }));
+            return Ok(Source::Made(synthetic::Settings {
+                functions: self.functions,
+                days: self.days,
+                seed: self.seed,
+            }));
         };
         if is_journal(path)? {
             return self.journal(path);
@@ -77,7 +81,8 @@ impl Args {
     fn journal(&self, path: &Path) -> anyhow::Result<Source> {
         let shown = path.display();
         let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
-        let reader = Reader::new(BufReader::new(file)).map_err(|fault| anyhow::anyhow!("{shown}: {}", fault.trouble))?;
+        let reader =
+            Reader::new(BufReader::new(file)).map_err(|fault| anyhow::anyhow!("{shown}: {}", fault.trouble))?;
         let mut functions: Vec<(Subject, u64, u64)> = Vec::new();
         let mut known: HashMap<(u64, u32), u32> = HashMap::new();
         let mut calls: Vec<(u64, u32, Option<u64>)> = Vec::new();
@@ -129,7 +134,7 @@ impl Args {
 }
 
 impl Source {
-    pub fn workload(&self, args: &Args) -> Workload {
+    pub fn workload(&self, args: &Traffic) -> Workload {
         let mut workload = match self {
             Source::Made(settings) => Workload::synthetic(*settings),
             Source::Recorded(trace) => trace.workload(),

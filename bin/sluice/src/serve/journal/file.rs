@@ -42,7 +42,8 @@ pub fn create(path: &Path) -> anyhow::Result<File> {
                 bail!("the file is there and is not a journal: name another one");
             }
             let kept = free_name(path);
-            fs::rename(path, &kept).with_context(|| format!("cannot rename the journal that is there to {}", kept.display()))?;
+            fs::rename(path, &kept)
+                .with_context(|| format!("cannot rename the journal that is there to {}", kept.display()))?;
             tracing::info!(journal = %path.display(), kept_as = %kept.display(), "a journal was there");
             options.create_new(true).open(path).context("cannot create it")?
         }
