@@ -459,7 +459,6 @@ class Scf {
     else call.succeed(null);
   }
 
-
   render(value) {
     const text = JSON.stringify(value);
     return text === undefined ? 'null' : text;

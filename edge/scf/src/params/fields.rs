@@ -1,3 +1,5 @@
+//! Typed fields of requests: text that is borrowed where it can be, numbers that clients also send as text.
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{borrow::Cow, fmt, ops::Deref};
 

@@ -1,3 +1,5 @@
+//! The catalog in memory.
+
 use crate::{Catalog, PortError, PortResult, Snapshot, StoredQuota};
 use async_trait::async_trait;
 use sluice_domain::{
