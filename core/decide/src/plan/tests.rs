@@ -88,7 +88,7 @@ fn of_two_actions_at_one_time_the_later_in_the_list_counts() {
     assert_eq!(plan.advance(noon, busy(0)), Some(Change { at: noon, from: 0, to: 3, cause }));
     assert_eq!(plan.next_due(), None);
 
-    // spec: C13 (FC does the same)
+    // contradiction C13 of the specification (FC does the same)
     let at = |name: &str, target| action(name, "at(2021-11-03T12:00:00Z)", target);
     let mut plan = self::plan(Dialect::Fc, &config(9, vec![at("one", 3), at("three", 1)], vec![]), start, 9);
     plan.advance(ms("2021-11-03T12:00:00Z"), busy(0));
@@ -111,7 +111,7 @@ fn an_action_with_zero_ends_another() {
 
 #[test]
 fn the_zone_is_the_profiles_or_the_actions_own() {
-    // spec: C12
+    // contradiction C12 of the specification
     let start = ms("2024-05-01T00:00:00Z");
     let due = |dialect, action| plan(dialect, &config(0, vec![action], vec![]), start, 0).next_due().unwrap();
     assert_eq!(due(Dialect::Scf, action("a", "0 0 12 * * * *", 1)), ms("2024-05-01T12:00:00+08:00"));
@@ -281,7 +281,7 @@ fn fc_tracks_once_a_minute_fast_up_and_slowly_down() {
     // spec: FPC-09
     let out = follow(&mut plan, 3 * MINUTE, busy(54));
     assert_eq!(out.iter().map(|change| (change.at, change.to)).collect::<Vec<_>>(), [(MINUTE, 90)]);
-    // spec: C15 (a tenth a tick, and one at least), FPC-10 (down to the minimum)
+    // contradiction C15 of the specification (a tenth a tick, and one at least), FPC-10 (down to the minimum)
     let down = follow(&mut plan, 60 * MINUTE, busy(0));
     let numbers: Vec<u64> = down.iter().map(|change| change.to).collect();
     assert_eq!(numbers[..5], [81, 73, 66, 60, 54]);

@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn weights_are_kept_in_parts_per_million() {
-        // spec: C11 (fractions of FC)
+        // contradiction C11 of the specification (fractions of FC)
         for (weight, ppm) in
             [(json!(0.05), 50_000), (json!(0.0), 0), (json!(1.0), 1_000_000), (json!(0.333333), 333_333)]
         {

@@ -44,7 +44,7 @@ async fn the_vendor_s_sample_is_accepted_and_echoed() {
     }
     // spec: FPC-11 (format)
     assert_eq!(shown["resource"], "1234567890#s#test#f");
-    // spec: C29
+    // C29 of the specification: a number
     assert!(shown["current"].is_u64());
     let read = world.get(PATH).await;
     assert_eq!(read.etag(), put.etag());
