@@ -292,7 +292,7 @@ fn fc_tracks_once_a_minute_fast_up_and_slowly_down() {
 
 #[test]
 fn fc_takes_the_greater_of_schedule_and_tracking_within_the_bounds() {
-    // spec: FPC-12, C14
+    // spec: FPC-12
     let mut policy = tracking(500_000, 10, 100);
     (policy.from, policy.until) = (Some(Timestamp(HOUR)), Some(Timestamp(4 * HOUR)));
     let actions = vec![action("high", "cron(0 0 2 * * *)", 60), action("huge", "cron(0 0 3 * * *)", 200)];
