@@ -94,7 +94,12 @@ class Region:
         """Has `count` calls running inside the block; yields a function that waits for their results."""
         before = self.in_flight(name)
         calls = [Background(self.scf.invoke, name, {"sleep": seconds}, **fields) for _ in range(count)]
-        wait_until(lambda: self.in_flight(name) >= before + count, 30, f"{count} calls of {name} run")
+
+        def running():
+            starting = sum(pool["starting"] for pool in self.pools(name))
+            return starting == 0 and self.in_flight(name) >= before + count
+
+        wait_until(running, 30, f"{count} calls of {name} run")
 
         def results():
             return [call.result(60) for call in calls]
