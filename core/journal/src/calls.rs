@@ -102,6 +102,7 @@ impl<R: Read> Invocations<R> {
         self.scopes.iter().filter_map(|(number, scope)| Some((*number, scope.opening.as_deref()?)))
     }
 
+    #[allow(clippy::result_large_err, reason = "a fault ends the reading; there is at most one")]
     fn read(&mut self) -> Result<bool, Fault> {
         let Some(entry) = self.reader.next() else { return Ok(false) };
         let entry = entry?;

@@ -50,6 +50,7 @@ struct Scope {
 }
 
 impl<R: Read> Reader<R> {
+    #[allow(clippy::result_large_err, reason = "a fault ends the reading; there is at most one")]
     pub fn new(mut source: R) -> Result<Self, Fault> {
         let (header, length) =
             read_header(&mut source).map_err(|trouble| Fault { place: Place::default(), trouble })?;

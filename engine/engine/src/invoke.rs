@@ -96,7 +96,7 @@ impl Engine {
     fn target(&self, request: &InvokeRequest) -> Result<Target> {
         // Which of an alias' versions a request goes to is drawn by its number, scrambled: even over few requests.
         let number = self.inner.next_draw.fetch_add(1, Ordering::Relaxed);
-        let draw = (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * u64::from(WHOLE) >> 32;
+        let draw = ((number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * u64::from(WHOLE)) >> 32;
         self.resolve(&request.key, &request.qualifier, draw as u32)
     }
 

@@ -199,6 +199,7 @@ impl Engine {
     }
 
     /// A start that no request asked for was not checked against the host's memory when it was decided.
+    #[allow(clippy::result_large_err, reason = "the port's error, on a path that seldom fails")]
     fn room_for(&self, serving: &Serving) -> Result<(), StartError> {
         let (free, needed) = (self.inner.deps.backend.free_memory_mib(), serving.function.config.memory_mib);
         if free >= u64::from(needed) {
