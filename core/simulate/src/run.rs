@@ -40,7 +40,6 @@ impl Settings {
 /// A request that has not ended.
 #[derive(Clone, Copy, Debug, Default)]
 struct Flight {
-    function: u32,
     duration_ms: u32,
     arrived: Millis,
 }
@@ -149,7 +148,7 @@ impl<'a> Player<'a> {
     #[inline]
     fn arrive(&mut self, arrival: Arrival) {
         let Arrival { at_ms, function, duration_ms } = arrival;
-        let flight = Flight { function, duration_ms, arrived: at_ms };
+        let flight = Flight { duration_ms, arrived: at_ms };
         let slot = match self.free_flights.pop() {
             Some(slot) => {
                 self.flights[slot as usize] = flight;

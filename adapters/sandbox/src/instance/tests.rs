@@ -155,7 +155,7 @@ impl World {
 }
 
 fn kind(reply: &Reply) -> FailureKind {
-    reply.result.as_ref().expect_err("a failure").kind.clone()
+    reply.result.as_ref().expect_err("a failure").kind
 }
 
 fn is_open(calls: &JoinHandle<Reply>) -> bool {
@@ -241,7 +241,7 @@ async fn the_end_of_the_process_fails_all_calls() {
         let wanted = if out_of_memory { FailureKind::OutOfMemory } else { FailureKind::ProcessExited };
         for call in calls {
             let reply = call.await.unwrap();
-            assert_eq!((kind(&reply), reply.reusable), (wanted.clone(), false));
+            assert_eq!((kind(&reply), reply.reusable), (wanted, false));
         }
         assert!(!world.instance.is_alive() && world.was_killed());
         let late = world.instance.call(call("", MINUTE)).await;

@@ -81,7 +81,8 @@ fn differences(document: &Value, schema: &Value, value: &Value, at: &str, out: &
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    if !kinds.is_empty() && !kinds.contains(&kind) && !(kind == "integer" && kinds.contains(&"number")) {
+    let fits = kinds.contains(&kind) || (kind == "integer" && kinds.contains(&"number"));
+    if !(kinds.is_empty() || fits) {
         out.push(format!("{at}: {value} is not {kinds:?}"));
     }
     if schema.get("const").is_some_and(|only| only != value) {
