@@ -1,6 +1,6 @@
 //! Journals: every input of the decision core, in a file that the decisions can be made from again.
 //!
-//! What a journal holds is inputs. Of what was decided it holds a [`fingerprint`] per event, so that a replay can tell
+//! What a journal holds is inputs. Of what was decided it holds a [`fingerprint()`] per event, so that a replay can tell
 //! whether it decided the same, but never needs to be told what to decide.
 //!
 //! A file is a [`Header`], then blocks: the opening of a scope with its first limits, steps of one scope, and at last

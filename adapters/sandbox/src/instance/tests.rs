@@ -329,12 +329,11 @@ async fn only_an_idle_instance_freezes_and_the_first_call_thaws_it() {
 }
 
 #[tokio::test]
-#[ignore = "does not end: whether the test or the exchange is wrong is not known yet"]
 async fn a_payload_that_fills_the_socket_is_sent_whole_though_its_call_is_over() {
     let world = World::new(10);
     let large = vec![b'x'; 8 << 20];
     let first = world.begin(large.clone(), MINUTE);
-    let second = world.begin("small", 10 * MINUTE);
+    let second = world.begin("next", 10 * MINUTE);
     // Both have begun: the first has filled the socket, which nobody reads.
     while world.instance.is_alive() && is_open(&first) {
         tokio::task::yield_now().await;
