@@ -551,7 +551,12 @@ class Fc {
   contextOf(call) {
     const { init } = this;
     const service = init.service || {};
-    const log = (level) => (...args) => process.stdout.write(`${this.prefix(call.id, level)}${util.format(...args)}\n`);
+    const log = (level) => (...args) => {
+      const line = `${this.prefix(call.id, level)}${util.format(...args)}\n`;
+      // It belongs to this call, also when another one's code runs it.
+      if (several === null) process.stdout.write(line);
+      else writeLog(line, call);
+    };
     return Object.assign({}, this.context, {
       requestId: call.id,
       service: {

@@ -143,6 +143,51 @@ class Output(unittest.TestCase):
             ])
         self.assertNotIn(4, output)
 
+    def test_what_a_request_runs_for_another_is_printed_by_it_unless_the_logger_says_whose_it_is(self):
+        code = (
+            "let release = null;"
+            "exports.handler = (event, context, callback) => {"
+            "  if (String(event) === 'go') { release(); return callback(null, ''); }"
+            "  console.log('begin');"
+            "  release = () => { console.log('by console'); context.logger.warn('by logger'); callback(null, ''); };"
+            "};"
+        )
+        with node(code).ready() as instance:
+            instance.tagged(1, b"hold", request_id="held")
+            instance.tagged(2, b"go", request_id="releaser")
+            _, output = instance.answers(2)
+            self.assertEqual(instance.log(), "")
+        lines = {tag: re.sub(r"(?m)^\S+Z ", "", text) for tag, text in output.items()}
+        self.assertEqual(lines, {
+            1: "held [verbose] begin\nheld [warn] by logger\n",
+            2: "releaser [verbose] by console\n",
+        })
+
+    def test_a_line_after_an_await_is_before_the_answer_whoever_ends_the_wait(self):
+        code = (
+            "const waiting = new Map();"
+            "const once = require('events').once, emitter = new (require('events'))();"
+            "exports.handler = async (event) => {"
+            "  const text = String(event);"
+            "  if (text === 'go') { await new Promise(setImmediate); waiting.forEach((resolve) => resolve()); emitter.emit('go'); return ''; }"
+            "  console.log(`begin ${text}`);"
+            "  if (text === 'event') await once(emitter, 'go');"
+            "  else if (text === 'thenable') await { then: (resolve) => waiting.set(text, resolve) };"
+            "  else await new Promise((resolve) => waiting.set(text, resolve));"
+            "  console.log(`end ${text}`);"
+            "};"
+        )
+        kinds = ["promise", "thenable", "event"]
+        with node(code).ready() as instance:
+            for tag, text in enumerate(kinds, 1):
+                instance.tagged(tag, text.encode(), request_id="id-%d" % tag)
+            instance.tagged(4, b"go")
+            _, output = instance.answers(4)
+            self.assertEqual(instance.log(), "")
+        for tag, text in enumerate(kinds, 1):
+            lines = [re.sub(r"^\S+Z ", "", line) for line in output[tag].splitlines()]
+            self.assertEqual(lines, ["id-%d [verbose] %s %s" % (tag, word, text) for word in ("begin", "end")])
+
     def test_output_of_no_request_goes_to_the_pipe_with_the_oldest_id(self):
         code = (
             "let release = null;"

@@ -187,6 +187,11 @@ class Server:
         assert answer.status_code == 200, f"{answer.status_code}: {answer.text}"
         return answer.json()
 
+    def metrics(self):
+        """What /metrics answers: {series, labels and all: value}."""
+        lines = requests.get(f"{self.url}/metrics", timeout=10).text.splitlines()
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
     def client(self, *args, check=True, env=None, timeout=120):
         """Runs a client command of the same binary against this server."""
         environment = {

@@ -26,30 +26,24 @@ def message(answer, status=400, code="InvalidArgument"):
     return answer.json()["error"]["message"]
 
 
-def limits(region, kind, unit="MB"):
-    scopes = region.server.admin("GET", "limits").json()["scopes"]
-    (scope,) = [one for one in scopes if one["region"] == region.name]
-    return {one["name"]: (one["limit"], one["used"]) for one in scope["limits"] if (one["kind"], one["unit"]) == (kind, unit)}
-
-
 def test_limits_and_versions_show_what_runs(region):
     region.patch(concurrency_mb=1024, unallocatable_mb=0, namespace_concurrency_mb={"default": 512}, burst_per_min=7)
     name = region.published()
     region.turn_minute()
     with region.hold(name, 2):
-        assert limits(region, "region") == {"": (1024, 256)}
-        assert limits(region, "namespace") == {"default": (512, 256)}
-        assert limits(region, "function") == {name: (None, 256)}
-        assert limits(region, "burst", "instances/min") == {"": (7, 2)}
+        assert region.limits("region") == {"": (1024, 256)}
+        assert region.limits("namespace") == {"default": (512, 256)}
+        assert region.limits("function") == {name: (None, 256)}
+        assert region.limits("burst", "instances/min") == {"": (7, 2)}
         pools = {pool["version"]: pool for pool in region.pools(name)}
         latest = pools["$LATEST"]
         shown = tuple(latest[key] for key in ("instances", "busy", "idle", "in_flight", "waiting", "memory_mb"))
         assert shown == (2, 2, 0, 2, 0, 128)
         assert pools["1"]["instances"] == 0
-    assert limits(region, "region") == {"": (1024, 0)}
+    assert region.limits("region") == {"": (1024, 0)}
     region.scf.reserve(name, 256)
-    assert limits(region, "function") == {name: (256, 0)}
-    assert limits(region, "unreserved") == {"": (768, 0)}
+    assert region.limits("function") == {name: (256, 0)}
+    assert region.limits("unreserved") == {"": (768, 0)}
 
 
 def test_usage_is_instance_time_by_the_clock(region):

@@ -69,6 +69,21 @@ def test_an_instance_handles_one_event_at_a_time(own):
     assert len({result["instance"] for result in results}) > 1
 
 
+def test_two_calls_at_a_time_have_two_instances(server, own, region):
+    own.invoke("probe", {"do": "who"})
+    calls = held_open(own, 2, seconds=3)
+    # spec: RQC-01
+    assert [(one["state"], one["in_flight"]) for one in instances(server, region)] == [("busy", 1)] * 2
+    results = [call.result().value for call in calls]
+    # spec: RQC-01
+    assert len({result["instance"] for result in results}) == 2
+    # spec: RQC-01
+    assert {result["widest"] for result in results} == {1}
+    (pool,) = [one for one in server.admin("GET", "pools").json()["versions"] if one["region"] == region]
+    # spec: RQC-01
+    assert pool["concurrency"] == 1
+
+
 def test_a_failed_call_runs_once(server, own, region):
     own.invoke("probe", {"do": "who"})
     failed = own.invoke("probe", {"do": "raise"})
@@ -130,7 +145,9 @@ def test_the_account_quota_is_a_sum_of_memory(server, own, region):
     server.patch_quota(region, concurrency_mb=256)
     calls = held_open(own, 2)
     refused = own.invoke("probe", {"do": "who"})
+    # spec: QSY-02
     assert refused.status == 432
+    # spec: QSY-02
     assert refused.error["errorCode"] == -1 and refused.error["errorMessage"] == "ResourceLimitReached"
     for call in calls:
         assert call.result().ok
@@ -146,18 +163,32 @@ def test_the_account_quota_is_a_sum_of_memory(server, own, region):
 def test_a_namespace_has_a_quota_once_it_is_given_one(server, own, region):
     own.call("CreateNamespace", Namespace="capped")
     own.create("probe", sample("scf_probe"), Namespace="capped", Timeout=30)
+
+    def quota():
+        (mine,) = [one for one in server.admin("GET", "limits").json()["scopes"] if one["region"] == region]
+        found = [one["limit"] for one in mine["limits"] if (one["kind"], one["name"]) == ("namespace", "capped")]
+        return found[0] if found else None
+
+    def three_run():
+        return all(call.result().ok for call in held_open(own, 3, seconds=2, Namespace="capped"))
+
     try:
-        calls = held_open(own, 3, Namespace="capped")
-        for call in calls:
-            # spec: QUO-05
-            assert call.result().ok
-        server.patch_quota(region, namespace_concurrency_mb={"capped": 256})
-        calls = held_open(own, 2, Namespace="capped")
         # spec: QUO-05
-        assert own.invoke("probe", {"do": "who"}, Namespace="capped").status == 432
-        assert own.invoke("probe", {"do": "who"}).ok
-        for call in calls:
-            call.result()
+        assert quota() is None and three_run()
+        server.patch_quota(region, namespace_concurrency_mb={"capped": 256})
+        # spec: QUO-05
+        assert quota() == 256
+        calls = held_open(own, 2, Namespace="capped")
+        over = own.invoke("probe", {"do": "who"}, Namespace="capped")
+        # spec: QUO-05
+        assert (over.status, over.error["errorMessage"]) == (432, "ResourceLimitReached")
+        assert "namespace quota 256 MB" in over.fields["ErrMsg"]
+        # spec: QUO-05
+        assert own.invoke("probe", {"do": "who"}).ok, "another namespace"
+        assert all(call.result().ok for call in calls)
+        server.patch_quota(region, namespace_concurrency_mb={})
+        # spec: QUO-05
+        assert quota() is None and three_run()
     finally:
         own.delete("probe", "capped")
         own.call("DeleteNamespace", Namespace="capped")

@@ -221,11 +221,11 @@ def test_an_action_at_one_instant(world):
     assert world.provisioned() == (2, 2)
 
 
-def track(world, target=0.5, low=1, high=6):
+def track(world, target=0.5, low=1, high=6, lasts=datetime.timedelta(days=30)):
     return {
         "name": "track",
         "start_time": stamp(world.now() - datetime.timedelta(hours=1)),
-        "end_time": stamp(world.now() + datetime.timedelta(days=30)),
+        "end_time": stamp(world.now() + lasts),
         "metric_type": "ProvisionedConcurrencyUtilization",
         "metric_target": target,
         "min_capacity": low,
@@ -287,3 +287,58 @@ def test_a_schedule_and_tracking_take_the_greater(world):
     # spec: FPC-12
     assert world.provisioned()[0] == 6
     [call.result(30) for call in calls]
+
+
+def minutes(world, count):
+    """The target after each of the next minutes."""
+    seen = []
+    for _ in range(count):
+        world.advance(60)
+        seen.append(world.provisioned()[0])
+    return seen
+
+
+def test_the_base_target_is_only_where_tracking_starts(world):
+    policy = track(world, low=1, high=10, lasts=datetime.timedelta(minutes=10, seconds=30))
+    world.provision(5, policies=[policy])
+    wait_until(lambda: world.provisioned() == (5, 5))
+    # spec: FPC-09, FPC-10
+    assert minutes(world, 6) == [4, 3, 2, 1, 1, 1]
+    wait_until(lambda: len(world.instances(kind="provisioned")) == 1)
+    calls = [Background(world.call, HELD_SECONDS) for _ in range(2)]
+    wait_until(lambda: len(world.instances(state="busy")) == 2)
+    # spec: FPC-09
+    assert minutes(world, 1) == [4], "out in one step"
+    [call.result(30) for call in calls]
+    # spec: FPC-09
+    assert minutes(world, 3) == [3, 2, 1], "in by one a minute"
+    world.advance(60)
+    assert world.provisioned() == (5, 5), "after its window the base counts again"
+
+
+def test_tracking_starts_within_its_bounds_whatever_the_base(world):
+    world.provision(5, policies=[track(world, low=1, high=3)])
+    # spec: FPC-10
+    wait_until(lambda: world.provisioned() == (3, 3))
+    # spec: FPC-10
+    assert minutes(world, 3) == [2, 1, 1]
+    world.provision(0, policies=[track(world, low=2, high=3)])
+    # spec: FPC-10
+    wait_until(lambda: world.provisioned() == (2, 2))
+
+
+def test_tracking_never_goes_below_what_is_scheduled_at_the_same_time(world):
+    begin = world.now()
+    action = {
+        "name": "at least",
+        "start_time": stamp(begin),
+        "end_time": stamp(begin + datetime.timedelta(minutes=7, seconds=30)),
+        "target": 3,
+        "schedule_expression": f"at({stamp(begin + datetime.timedelta(seconds=30))})",
+    }
+    world.provision(5, actions=[action], policies=[track(world, low=1, high=10)])
+    wait_until(lambda: world.provisioned() == (5, 5))
+    # spec: FPC-12
+    assert minutes(world, 7) == [4, 3, 3, 3, 3, 3, 3]
+    # spec: FPC-12
+    assert minutes(world, 2) == [1, 1], "after its window only tracking counts"

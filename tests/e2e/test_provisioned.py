@@ -1,6 +1,6 @@
 """Provisioned concurrency of SCF over time: what is started, kept, replaced and let go, and what it does not change."""
 
-from harness import Background, wait_until
+from harness import Background, wait_until, zip_of
 
 
 def cold_starts(region, results):
@@ -34,6 +34,53 @@ def test_a_dead_instance_is_replaced(region):
     # spec: PRO-04
     wait_until(lambda: region.provisioned(name) == (1, 1) and region.instances(name)[0]["id"] != before)
     assert region.scf.invoke(name, Qualifier="1").ok
+
+
+def test_fewer_than_wanted_are_there_until_a_dead_one_is_replaced(region):
+    code = (
+        "import os, time\n"
+        "time.sleep(3)\n"
+        "def main_handler(event, context):\n"
+        "    if event.get('exit'):\n"
+        "        os._exit(3)\n"
+        "    return 'up'\n"
+    )
+    name = region.scf.create("slow", zip_of({"index.py": code}), MemorySize=64, Timeout=60)
+    assert region.scf.publish(name) == "1"
+    region.scf.provision(name, "1", 2)
+    wait_until(lambda: region.provisioned(name) == (2, 2))
+    before = {one["id"] for one in region.instances(name)}
+    assert region.scf.invoke(name, Qualifier="1").ok
+    died = region.scf.invoke(name, {"exit": True}, Qualifier="1")
+    assert not died.ok
+    # The replacement imports for three seconds.
+    # spec: PRO-04
+    assert region.provisioned(name) == (2, 1)
+    # spec: PRO-04
+    assert region.scf.provisions(name)["1"]["Status"] == "InProgress"
+    gauges = [region.gauge(gauge, name, "1") for gauge in ("provisioned_target", "provisioned_ready")]
+    # spec: PRO-04
+    assert gauges == [2, 1]
+    record = region.record(died)
+    # spec: PRO-04
+    assert record["outcome"] == "failure" and record["instance"] in before, "what died is in the record"
+    # spec: PRO-04
+    wait_until(lambda: region.provisioned(name) == (2, 2))
+    after = {one["id"] for one in region.instances(name)}
+    assert before - after == {record["instance"]} and len(after) == 2
+
+
+def test_none_of_what_is_wanted_is_there_while_its_code_cannot_be_imported(region):
+    broken = zip_of({"index.py": "raise RuntimeError('no way')\n"})
+    name = region.scf.create("broken", broken, MemorySize=64, Timeout=60)
+    assert region.scf.publish(name) == "1"
+    region.scf.provision(name, "1", 2)
+    for _ in range(3):
+        region.advance(60)
+        # spec: PRO-04
+        assert region.provisioned(name) == (2, 0), "it is tried again and fails again"
+        assert region.scf.provisions(name)["1"]["Status"] == "Failed"
+    assert "no way" in region.scf.provisions(name)["1"]["StatusReason"]
 
 
 def test_letting_go_does_not_cut_a_request(region):

@@ -213,7 +213,7 @@ def test_the_log_and_the_metrics_have_every_refusal(region):
     name = region.function()
     assert region.scf.invoke(name).ok
     region.scf.reserve(name, 0)
-    before = metrics(region.server)
+    before = region.server.metrics()
     refused = [region.scf.invoke(name) for _ in range(3)]
     record = '{"errorCode":-1,"errorMessage":"ResourceLimitReached","statusCode":432}'
     for result in refused:
@@ -225,46 +225,29 @@ def test_the_log_and_the_metrics_have_every_refusal(region):
     for one in listed:
         # spec: OVL-02
         assert one["RetMsg"] == record and f"RetMsg: {record}\n" in one["Log"] and one["RetCode"] == 432
-    after = metrics(region.server)
+    after = region.server.metrics()
     for series in ("sluice_throttles_total", 'sluice_throttles_by_limit_total{limit="reserved"}'):
         # spec: OVL-07
         assert after[series] - before[series] == 3, series
     assert after["sluice_errors_total"] == before["sluice_errors_total"], "a refusal is not an error of the function"
 
 
-def metrics(server):
-    lines = requests.get(f"{server.url}/metrics", timeout=10).text.splitlines()
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
-
-
-def series(region, gauge, name, version):
-    """The value of a version's gauge, or None."""
-    found = [
-        value
-        for label, value in metrics(region.server).items()
-        if label.startswith(f"sluice_{gauge}{{")
-        and all(f'{key}="{text}"' in label for key, text in [("region", region.name), ("function", name), ("version", version)])
-    ]
-    assert len(found) <= 1
-    return found[0] if found else None
-
-
 def test_concurrency_and_provision_are_gauges_of_each_version(region):
     name = region.published()
     with region.hold(name, 3), region.hold(name, 1, Qualifier="1"):
         # spec: CON-13 (by function and version)
-        assert series(region, "concurrent_executions", name, "$LATEST") == 3
+        assert region.gauge("concurrent_executions", name, "$LATEST") == 3
         # spec: CON-13 (by function and version)
-        assert series(region, "concurrent_executions", name, "1") == 1
-        used = {label: value for label, value in metrics(region.server).items() if region.name in label}
+        assert region.gauge("concurrent_executions", name, "1") == 1
+        used = {label: value for label, value in region.server.metrics().items() if region.name in label}
         (of_function,) = [value for label, value in used.items() if f'name="{name}"' in label]
         assert of_function == 4 * 128
     region.scf.provision(name, "1", 2)
     region.scf.provisioned(name, "1", 2)
     # spec: PRO-21
-    assert series(region, "provisioned_target", name, "1") == 2
+    assert region.gauge("provisioned_target", name, "1") == 2
     # spec: PRO-21
-    assert series(region, "provisioned_ready", name, "1") == 2
+    assert region.gauge("provisioned_ready", name, "1") == 2
 
 
 def cold(region, name, **fields):

@@ -103,6 +103,23 @@ def test_a_reservation_is_set_read_and_deleted(own):
     own.call("DeleteReservedConcurrencyConfig", FunctionName="probe")
 
 
+def test_the_tree_of_limits_has_both_levels(server, own, region):
+    own.create("free", sample("scf_probe"))
+    own.reserve("probe", 512)
+    scopes = server.admin("GET", "limits").json()["scopes"]
+    (mine,) = [one for one in scopes if one["region"] == region]
+    tree = {(one["kind"], one["name"]): one["limit"] for one in mine["limits"] if one["unit"] == "MB"}
+    # spec: QSY-01
+    assert (tree["region", ""], tree["function", "probe"]) == (128_000, 512)
+    # spec: QSY-01
+    assert tree["unreserved", ""] == 128_000 - 512 and tree.get(("function", "free")) is None
+    own.call("DeleteReservedConcurrencyConfig", FunctionName="probe")
+    (mine,) = [one for one in server.admin("GET", "limits").json()["scopes"] if one["region"] == region]
+    tree = {(one["kind"], one["name"]): one["limit"] for one in mine["limits"] if one["unit"] == "MB"}
+    # spec: QSY-01
+    assert tree["unreserved", ""] == 128_000 and tree.get(("function", "probe")) is None
+
+
 def test_a_reservation_is_a_multiple_of_the_memory(own):
     for wrong, nearest in ((129, (128, 256)), (127, (0, 128)), (1, (0, 128))):
         error = refused(lambda wrong=wrong: own.reserve("probe", wrong), "InvalidParameterValue")
@@ -134,6 +151,25 @@ def test_part_of_the_account_cannot_be_reserved(own):
     assert (own.reserved("probe"), own.reserved("second")) == (115_072, 128)
 
 
+@pytest.mark.parametrize("memory, free", [(128, 36_224), (256, 36_096)])
+def test_what_is_free_goes_by_a_total_that_was_lowered_below_what_is_reserved(server, own, region, memory, free):
+    own.create("second", sample("scf_probe"))
+    own.configure("probe", MemorySize=memory)
+    own.reserve("probe", 100_096)
+    own.reserve("second", 1024)
+    # A user could not do this, an operator can. 50048 - 1024 - 12800 MB are left for the first.
+    server.patch_quota(region, concurrency_mb=50_048)
+    for much in (100_096 - memory, free + memory):
+        error = refused(lambda much=much: own.reserve("probe", much), FULL)
+        # spec: RSV-04
+        assert re.search(rf"\b{free} MB", error.message), error.message
+    # The other could have nothing more.
+    refused(lambda: own.reserve("second", 1152), FULL)
+    # spec: RSV-04
+    own.reserve("probe", free)
+    assert own.reserved("probe") == free
+
+
 def test_regions_reserve_for_themselves(server, own):
     elsewhere = Scf(server, region=f"ap-e2e-{uuid.uuid4().hex[:8]}")
     elsewhere.create("probe", sample("scf_probe"))
@@ -143,6 +179,21 @@ def test_regions_reserve_for_themselves(server, own):
     elsewhere.reserve("probe", 51_200)
     # spec: QSY-04 (reservations)
     assert (own.reserved("probe"), elsewhere.reserved("probe")) == (115_200, 51_200)
+    elsewhere.delete("probe")
+
+
+def test_a_region_that_is_full_leaves_another_alone(server, own, region):
+    other = f"ap-e2e-{uuid.uuid4().hex[:8]}"
+    elsewhere = Scf(server, region=other)
+    elsewhere.create("probe", sample("scf_probe"), Timeout=30)
+    for name in (region, other):
+        server.patch_quota(name, concurrency_mb=256, unallocatable_mb=0)
+    calls = held_open(own, 2)
+    assert own.invoke("probe", {"do": "who"}).status == 432
+    # spec: QSY-04
+    assert all(call.result().ok for call in held_open(elsewhere, 2, seconds=1))
+    assert own.invoke("probe", {"do": "who"}).status == 432, "it is still full"
+    assert all(call.result().ok for call in calls)
     elsewhere.delete("probe")
 
 
@@ -325,6 +376,48 @@ def test_all_provisions_together_stay_within_the_account(server, versioned, regi
     assert left == 0
 
 
+@pytest.fixture
+def pair(server, own, region):
+    """Two functions of 128 MB with a version each, in a region of 1024 MB."""
+    server.patch_quota(region, concurrency_mb=1024, unallocatable_mb=0)
+    own.publish("probe")
+    own.create("second", sample("scf_probe"))
+    own.publish("second")
+    return own
+
+
+@pytest.mark.parametrize("kind", ["scheduled", "tracked"])
+def test_what_a_provision_may_grow_to_counts_against_the_account(pair, kind):
+    far = action("far", "0 0 12 3 11 * 2099", 8)
+    settings = {"scheduled": {"TriggerActions": [far]}, "tracked": {**TRACKING, "MaxCapacity": 8}}[kind]
+    over = "LimitExceeded.FunctionTotalProvisionedConcurrencyMemory"
+    pair.provision("probe", "1", **settings)
+    for count in (8, 1):
+        # spec: PRO-09
+        refused(lambda count=count: pair.provision("second", "1", count), over)
+    # spec: PRO-09
+    refused(lambda: pair.provision("second", "1", TriggerActions=[{**far, "TriggerProvisionedConcurrencyNum": 1}]), over)
+    # spec: PRO-09
+    refused(lambda: pair.provision("second", "1", **{**TRACKING, "MaxCapacity": 1}), over)
+    pair.call("DeleteProvisionedConcurrencyConfig", FunctionName="probe", Qualifier="1")
+    # spec: PRO-09
+    pair.provision("second", "1", 8)
+
+
+def test_the_total_stays_above_what_is_provisioned(pair):
+    pair.provision("probe", "1", 1, TriggerActions=[action("far", "0 0 12 3 11 * 2099", 4)])
+    # spec: PRO-09
+    refused(
+        lambda: pair.call("PutTotalConcurrencyConfig", TotalConcurrencyMem=4 * 128 - 1),
+        "FailedOperation.ReservedExceedTotal",
+        "LimitExceeded.TotalConcurrencyMemory",
+    )
+    assert usage(pair)["TotalConcurrencyMem"] == 1024
+    # spec: PRO-09
+    pair.call("PutTotalConcurrencyConfig", TotalConcurrencyMem=4 * 128)
+    assert usage(pair)["TotalConcurrencyMem"] == 512
+
+
 def test_provisioned_is_no_part_of_the_quota(versioned):
     versioned.reserve("probe", 128)
     # spec: PRO-17 (it is accepted and the limit stays)
@@ -381,10 +474,9 @@ def test_scheduled_actions_that_cannot_be(versioned):
         lambda: put(action("a", noon, 1), action("a", "0 0 13 * * * *", 2)),
         "InvalidParameterValue.ProvisionTriggerNameDuplicate",
     )
-    refused(
-        lambda: put(action("a", noon, 1), action("b", noon, 2)),
-        "InvalidParameterValue.ProvisionTriggerCronConfigDuplicate",
-    )
+    put(action("a", noon, 1), action("b", noon, 3))
+    # spec: SCH-04 (two actions may have one time; which counts is tested by the clock)
+    assert versioned.provisions("probe")["1"]["TriggerActions"] == [action("a", noon, 1), action("b", noon, 3)]
     refused(lambda: put(action("n" * 61, noon, 1)), "InvalidParameterValue.ProvisionTriggerName")
     refused(lambda: put(action("a", noon, -1)), "InvalidParameterValue.TriggerProvisionedConcurrencyNum")
     refused(lambda: put({**action("a", noon, 1), "ProvisionedType": "Other"}), "InvalidParameterValue.ProvisionType")
@@ -495,6 +587,25 @@ def test_a_namespace_may_have_a_total_of_its_own(own):
         "ResourceNotFound.Namespace",
     )
     own.delete("inner", "small")
+
+
+def test_totals_that_are_set_at_once_are_all_kept(server, own, region):
+    server.patch_quota(region, namespaces=20)
+    totals = {f"ns{index}": 20_000 + 128 * index for index in range(5)}
+    for name in totals:
+        own.call("CreateNamespace", Namespace=name)
+
+    def put(name, mb):
+        return lambda: Scf(server, region=region).call("PutTotalConcurrencyConfig", TotalConcurrencyMem=mb, Namespace=name)
+
+    for more in range(4):
+        wanted = {name: total + more for name, total in totals.items()}
+        answers = parallel([put(name, mb) for name, mb in wanted.items()])
+        assert not [answer for answer in answers if isinstance(answer, Exception)], answers
+        kept = {one["Namespace"]: one["TotalConcurrencyMem"] for one in usage(own)["Namespace"]}
+        # spec: QUO-28
+        assert {name: kept[name] for name in wanted} == wanted
+        assert server.quota(region)["namespace_concurrency_mb"] == wanted
 
 
 def test_a_cloudbase_environment_has_its_own_largest_total(server, own, region):

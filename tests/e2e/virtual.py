@@ -74,6 +74,24 @@ class Region:
         mine = [one for one in found if one["region"] == self.name and one["function"] == name]
         return [one for one in mine if all(one[key] == value for key, value in fields.items())]
 
+    def gauge(self, gauge, name, version):
+        """The value of a version's gauge, or None."""
+        labels = [f'{key}="{text}"' for key, text in [("region", self.name), ("function", name), ("version", version)]]
+        found = [
+            value
+            for series, value in self.server.metrics().items()
+            if series.startswith(f"sluice_{gauge}{{") and all(label in series for label in labels)
+        ]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    def limits(self, kind, unit="MB"):
+        """{name: (limit, used)} of the region's limits of one kind."""
+        scopes = self.server.admin("GET", "limits").json()["scopes"]
+        (mine,) = [one for one in scopes if one["region"] == self.name]
+        shown = [one for one in mine["limits"] if (one["kind"], one["unit"]) == (kind, unit)]
+        return {one["name"]: (one["limit"], one["used"]) for one in shown}
+
     def provisioned(self, name, qualifier="1"):
         """(target now in force, instances ready) of a version."""
         found = self.scf.provisions(name).get(qualifier)

@@ -86,7 +86,9 @@ impl State {
                 let function = self.function_of(pool);
                 let mut refusal = refuse(Throttle::FunctionInstances, limit, rule.used);
                 refusal.scope = Some(function.name.clone());
-                refusal.holders = vec![Holder { name: function.name.clone(), used: rule.used }];
+                if rule.used > 0 {
+                    refusal.holders = vec![Holder { name: function.name.clone(), used: rule.used }];
+                }
                 self.estimate_retry(&mut refusal, function.mean_busy_ms, function.busy);
                 Err(refusal)
             }
@@ -102,11 +104,11 @@ impl State {
             crate::Trigger::Other => self.limits.start_interval_other_ms,
         };
         if let (Some(interval), Some(last)) = (interval, found.last_start)
-            && now < last + interval
+            && now < last.saturating_add(interval)
         {
             let mut refusal = refuse(Throttle::StartInterval, interval, now - last);
             refusal.scope = Some(found.spec.name.clone());
-            refusal.retry = Retry::After { after_ms: last + interval - now };
+            refusal.retry = Retry::After { after_ms: last.saturating_add(interval) - now };
             return Err(refusal);
         }
         let namespace = &self.namespaces[found.namespace as usize];
@@ -226,6 +228,9 @@ impl State {
         of: impl Fn(&Function) -> bool,
         used: impl Fn(&Function) -> u64,
     ) {
+        if !self.explains {
+            return;
+        }
         let mut soonest = Millis::MAX;
         for index in among {
             let function = &self.functions[*index as usize];
@@ -248,13 +253,16 @@ impl State {
         }
     }
 
-    fn estimate_retry(&self, refusal: &mut Refusal, mean_busy_ms: Millis, busy: u64) {
+    pub(crate) fn estimate_retry(&self, refusal: &mut Refusal, mean_busy_ms: Millis, busy: u64) {
         if let Retry::About { after_ms } = &mut refusal.retry {
             *after_ms = mean_busy_ms / busy.max(1);
         }
     }
 
     fn versions_by_use(&self, function: &Function) -> Vec<Holder> {
+        if !self.explains {
+            return Vec::new();
+        }
         let of = |index: &u32| {
             let pool = self.pool(*index);
             let name = format!("{}:{}", pool.spec.name, pool.spec.version);

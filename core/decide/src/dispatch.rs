@@ -11,6 +11,14 @@ use crate::{
 };
 use sluice_domain::{ColdReason, InstanceId, Refusal, Retry, StartCause, Throttle};
 
+/// What an instance that starts is expected to take of the host's memory before the host shows it: a fresh process,
+/// not the limit that it may grow to.
+const STARTING_MB: u64 = 32;
+
+fn starting_claim(memory_mb: u64) -> u64 {
+    memory_mb.min(STARTING_MB)
+}
+
 /// A request that looks for an instance.
 #[derive(Clone, Copy)]
 pub(crate) struct Seeker {
@@ -220,7 +228,7 @@ impl State {
             self.pool_mut(index).provisioned += 1;
         }
         self.functions[function as usize].ever_started = true;
-        self.starting_mb += memory;
+        self.starting_mb += starting_claim(memory);
         out.push(Command::Start { instance: id, pool: PoolId(index), request: bound, cause });
         slot
     }
@@ -263,11 +271,16 @@ impl State {
         pool.habits.started(took_ms);
         let mut recovered = false;
         if kind == Kind::Provisioned {
-            recovered = std::mem::take(&mut pool.failures) > 0;
             pool.provisioned_ready += u32::from(!draining);
+            // One that died at once may do so again: it has to live for a while before it counts as a success.
+            recovered = !pool.frail && std::mem::take(&mut pool.failures) > 0;
         }
+        if kind == Kind::Provisioned && self.pool(index).frail {
+            self.arm(Timer::Retry, index, now + crate::provision::SETTLED_MS);
+        }
+        let pool = self.pool(index);
         let (memory, room, retired) = (pool.spec.memory_mb, pool.spec.concurrency, pool.retired);
-        self.starting_mb = self.starting_mb.saturating_sub(memory);
+        self.starting_mb = self.starting_mb.saturating_sub(starting_claim(memory));
         if let Some(request) = bound {
             out.push(Command::Dispatch { request, instance: id });
             let riders = self.riders.remove(&slot).unwrap_or_default();
@@ -329,7 +342,7 @@ impl State {
                 out.push(Command::Fail { request: waiting.request, instance: id });
             }
         }
-        self.forget(now, slot, ColdReason::Crashed.into());
+        self.forget(now, slot, ColdReason::StartFailed.into());
         if wanted {
             self.provisioned_start_failed(now, index);
         }
@@ -347,6 +360,7 @@ impl State {
             return self.lost(now, slot, out);
         }
         instance.in_flight -= 1;
+        instance.served = true;
         let (left, kind, draining) = (instance.in_flight, instance.kind, instance.draining);
         let adaptive = self.limits.keep_alive_adaptive;
         let pool = self.pool_mut(index);
@@ -374,8 +388,11 @@ impl State {
 
     /// An instance is gone or must go, with whatever ran in it.
     fn lost(&mut self, now: Millis, slot: u32, out: &mut Vec<Command>) {
-        let index = self.instances.get(slot).pool;
+        let Instance { pool: index, kind, draining, ready_at, served, in_flight, .. } = *self.instances.get(slot);
         self.end_because(now, slot, StopReason::Unusable, ColdReason::Crashed.into(), out);
+        if kind == Kind::Provisioned && !draining && !served && in_flight == 0 {
+            self.provisioned_died_unused(now, index, now.saturating_sub(ready_at));
+        }
         self.after_loss(now, index, out);
     }
 
@@ -435,7 +452,7 @@ impl State {
         }
         let empty = pool.retired && pool.alive == 0;
         if starting {
-            self.starting_mb = self.starting_mb.saturating_sub(memory);
+            self.starting_mb = self.starting_mb.saturating_sub(starting_claim(memory));
         }
         if was_idle {
             self.idle_mb -= memory;
@@ -451,7 +468,7 @@ impl State {
     }
 
     fn enqueue_unchecked(&mut self, now: Millis, seeker: Seeker, out: &mut Vec<Command>) {
-        let until = now + self.limits.queue_ms;
+        let until = now.saturating_add(self.limits.queue_ms);
         let Seeker { request, pool, rule, trigger, free_mib } = seeker;
         self.pool_mut(pool).waiting.push_back(Waiting { request, rule, trigger, free_mib, since: now, until });
         self.queued.insert(pool);
@@ -466,7 +483,14 @@ impl State {
         match denied {
             Err(refusal) => refusal,
             // The queue itself is full, or what is awaited is still starting.
-            Ok(()) => refuse(Throttle::Account, self.limits.queue_depth, self.pool(seeker.pool).waiting.len() as u64),
+            Ok(()) => {
+                let pool = self.pool(seeker.pool);
+                let function = &self.functions[pool.function as usize];
+                let mut refusal = refuse(Throttle::WaitQueue, self.limits.queue_depth, pool.waiting.len() as u64);
+                refusal.scope = Some(function.name.clone());
+                self.estimate_retry(&mut refusal, function.mean_busy_ms, function.busy);
+                refusal
+            }
         }
     }
 }

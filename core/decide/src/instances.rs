@@ -43,6 +43,8 @@ pub(crate) struct Instance {
     pub frozen: bool,
     /// It takes no further request and ends when it is idle.
     pub draining: bool,
+    /// A request ended well in it.
+    pub served: bool,
     /// Its MB are counted as in use.
     pub charged: bool,
     /// It is counted as an on-demand instance in use.
@@ -74,6 +76,7 @@ impl Instance {
             starting: true,
             frozen: false,
             draining: false,
+            served: false,
             charged: false,
             counted: false,
             rule: None,
@@ -169,6 +172,12 @@ impl Instances {
 
     pub fn get_mut(&mut self, slot: u32) -> &mut Instance {
         self.slots[slot as usize].as_mut().expect("a slot in use")
+    }
+
+    /// See [`State::touch`](crate::State::touch).
+    #[inline]
+    pub fn touch(&self, slot: u32) -> u64 {
+        self.slots[slot as usize].as_ref().map_or(0, |instance| instance.id.0 ^ instance.keep_until ^ instance.busy_ms)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Instance)> {

@@ -138,6 +138,13 @@ impl Habits {
         }
     }
 
+    /// See [`State::touch`](crate::State::touch).
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        let level = self.levels.first().map_or(0, |level| level.left.unwrap_or(0) ^ u64::from(level.gaps.seen()));
+        self.last_end ^ self.last_arrival ^ level
+    }
+
     /// Bytes that this takes, with what it allocated.
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + self.levels.capacity() * size_of::<Level>()

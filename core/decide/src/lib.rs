@@ -22,6 +22,7 @@ mod route;
 pub mod schedule;
 mod state;
 mod step;
+mod touch;
 mod view;
 mod waiting;
 

@@ -18,7 +18,8 @@
 //!   change that tracking made, or at once if it made none (TGT-05, TGT-06); FC by a tenth, and at least one, a tick
 //!   (C15).
 //! * SCF: tracking excludes base number and schedule (TGT-08). FC: the greater of the two counts, within the bounds
-//!   while the tracking window is open (FPC-12, C14). Of several open windows the greatest result counts.
+//!   while the tracking window is open (FPC-12, C14). Of several open windows the greatest result counts. The base
+//!   number is where tracking starts from, and comes back when its window closes.
 //! * The utilisation of both vendors is a share of what the instances can take at once. SCF writes the formula for
 //!   instances that take one request each; for others the same share is meant here.
 
@@ -68,6 +69,16 @@ pub struct Change {
     pub from: u64,
     pub to: u64,
     pub cause: Cause,
+}
+
+/// What a plan will do in an interval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// The number at its beginning.
+    pub target: u64,
+    pub changes: Vec<Change>,
+    /// Where it was broken off, if there was too much to tell.
+    pub truncated_at: Option<i64>,
 }
 
 /// Why a number changed.
@@ -145,8 +156,9 @@ impl Plan {
             due: None,
         };
         plan.schedule.settle(plan.done);
+        let in_force = before.max(plan.schedule.number().unwrap_or(plan.base));
         for policy in &mut plan.policies {
-            policy.turn(plan.done, before);
+            policy.turn(plan.done, in_force);
         }
         plan.target = plan.combined();
         plan.due = plan.next_due_under(None);
@@ -165,6 +177,23 @@ impl Plan {
         plan.target = plan.combined();
         *self = plan;
         Ok(())
+    }
+
+    /// Goes on with what another plan tracked, where a policy stayed the same, so that a waiting scale-in goes on
+    /// waiting.
+    pub(crate) fn keep_tracking(&mut self, old: &Plan) {
+        for policy in &mut self.policies {
+            let same =
+                |old: &&Policy| Policy { open: None, ..(*old).clone() } == Policy { open: None, ..policy.clone() };
+            if let Some(old) = old.policies.iter().find(same)
+                && policy.open.is_some()
+                && old.open.is_some()
+            {
+                policy.open.clone_from(&old.open);
+            }
+        }
+        self.target = self.combined();
+        self.due = self.next_due_under(None);
     }
 
     /// The number of instances to keep.
@@ -197,21 +226,29 @@ impl Plan {
         Some(Change { at, from, to: self.target, cause })
     }
 
-    /// The changes from `from` to `until`, both included, if no request came: at most `limit` of them, and none of
-    /// the time that is already decided. It looks at 100,000 instants at most.
-    pub fn preview(&self, from: i64, until: i64, limit: usize) -> Vec<Change> {
+    /// What happens after `from` and up to `until` if no request comes: at most `limit` changes, and none of the time
+    /// that is already decided. It looks at 100,000 instants in that interval at most.
+    pub fn preview(&self, from: i64, until: i64, limit: usize) -> Preview {
         let idle = Load { per_instance: 1, ..Load::default() };
         let mut ahead = self.clone();
-        ahead.advance(from.saturating_sub(1).min(until), idle);
-        let mut changes = Vec::new();
+        // Tracking goes down step by step, so that the way to `from` counts; once it has nothing left to do, only the
+        // last fire of each action does.
         for _ in 0..PREVIEW_STEPS {
+            let turn = [ahead.next_tick(Some(&idle)), ahead.next_turn()].into_iter().flatten().min();
+            let Some(due) = turn.filter(|due| *due <= from) else { break };
+            ahead.advance(due, idle);
+        }
+        ahead.advance(from, idle);
+        let mut preview = Preview { target: ahead.target, changes: Vec::new(), truncated_at: None };
+        for step in 0.. {
             let Some(due) = ahead.next_due_under(Some(&idle)).filter(|due| *due <= until) else { break };
-            if changes.len() == limit {
+            if step == PREVIEW_STEPS || preview.changes.len() == limit {
+                preview.truncated_at = Some(ahead.done);
                 break;
             }
-            changes.extend(ahead.advance(due, idle));
+            preview.changes.extend(ahead.advance(due, idle));
         }
-        changes
+        preview
     }
 
     /// Everything up to an instant but ticks.
@@ -259,8 +296,10 @@ impl Plan {
     }
 
     fn combined(&self) -> u64 {
-        let scheduled = self.schedule.number().unwrap_or(self.base);
-        self.policies.iter().filter_map(|policy| policy.number(scheduled)).max().unwrap_or(scheduled)
+        let scheduled = self.schedule.number();
+        // The base number is where tracking starts from, not what it may not go below: for that there is a minimum.
+        let tracked = self.policies.iter().filter_map(|policy| policy.number(scheduled.unwrap_or(0))).max();
+        tracked.or(scheduled).unwrap_or(self.base)
     }
 
     /// When something may change next: under any load, or under this one as long as it lasts.

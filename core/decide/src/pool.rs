@@ -74,8 +74,10 @@ pub(crate) struct Pool {
     pub provisioned: u32,
     pub provisioned_ready: u32,
     pub provisioned_target: u64,
-    /// Provisioned starts that failed since the last that did not.
+    /// Rounds of provisioned starts that failed since one did not.
     pub failures: u32,
+    /// One came up and died before any request, and none has stayed since.
+    pub frail: bool,
     /// Why there is no instance, once there was one.
     pub gone: Option<StartCause>,
     pub retired: bool,
@@ -129,9 +131,13 @@ pub(crate) struct Meter {
     /// Requests times milliseconds up to `at`.
     pub sum: u64,
     pub at: Millis,
-    /// The sum when tracking last looked, and when that was.
-    pub seen_sum: u64,
-    pub seen_at: Millis,
+}
+
+/// Where a meter stood when somebody last looked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Look {
+    sum: u64,
+    at: Millis,
 }
 
 impl Meter {
@@ -139,12 +145,14 @@ impl Meter {
         self.sum += u64::from(in_flight) * now.saturating_sub(self.at);
         self.at = now;
     }
-    /// The mean since the last look, in thousandths, and looks.
-    pub fn look(&mut self, now: Millis, in_flight: u32) -> u64 {
+    /// The mean since the last look, in thousandths, and looks. What was longer ago than `longest` says nothing about
+    /// the present: then it is the number of now.
+    pub fn look(&mut self, now: Millis, in_flight: u32, last: &mut Look, longest: Millis) -> u64 {
         self.advance(now, in_flight);
-        let (sum, span) = (self.sum - self.seen_sum, now.saturating_sub(self.seen_at));
-        (self.seen_sum, self.seen_at) = (self.sum, now);
-        (sum * 1000).checked_div(span).unwrap_or(u64::from(in_flight) * 1000)
+        let (sum, span) = (self.sum - last.sum, now.saturating_sub(last.at));
+        *last = Look { sum: self.sum, at: now };
+        let mean = (sum * 1000).checked_div(span).filter(|_| span <= longest);
+        mean.unwrap_or(u64::from(in_flight) * 1000)
     }
 }
 
@@ -164,10 +172,11 @@ impl Pool {
             provisioned_ready: 0,
             provisioned_target: 0,
             failures: 0,
+            frail: false,
             gone: None,
             retired: false,
             last_start: None,
-            load: Meter { at: now, seen_at: now, ..Meter::default() },
+            load: Meter { at: now, ..Meter::default() },
             armed: [UNARMED; POOL_TIMERS],
             expiry_rank: 0,
             waiting: VecDeque::new(),

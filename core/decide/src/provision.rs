@@ -6,7 +6,7 @@
 use crate::{
     Command, Load, Millis, Plan, PoolId, ProvisionId, State, StopReason,
     instances::{Kind, Place},
-    pool::{Pool, Timer, UNARMED},
+    pool::{Look, Pool, Timer, UNARMED},
 };
 use sluice_domain::{ColdReason, ProvisionConfig};
 
@@ -15,6 +15,8 @@ pub(crate) struct Provision {
     pub pool: u32,
     pub plan: Plan,
     pub config: ProvisionConfig,
+    /// Its last look at the load of its pool.
+    pub look: Look,
     /// When its timer goes off.
     pub armed: Millis,
 }
@@ -22,6 +24,8 @@ pub(crate) struct Provision {
 /// The longest time between two tries to start what does not start.
 const RETRY_MAX_MS: Millis = 60_000;
 const RETRY_MIN_MS: Millis = 1_000;
+/// An instance that lives for so long has come up for good.
+pub(crate) const SETTLED_MS: Millis = 10_000;
 
 impl State {
     pub(crate) fn provision_changed(
@@ -36,15 +40,22 @@ impl State {
         }
         let old = self.provisions.remove(&id);
         let before = old.as_ref().map_or(0, |old| old.plan.target());
-        let Ok(plan) = Plan::new(&config, &self.limits.plan_rules(), since, self.wall(now), before) else {
+        let Ok(mut plan) = Plan::new(&config, &self.limits.plan_rules(), since, self.wall(now), before) else {
             // Refused where the user could be told; here what was stays.
             if let Some(old) = old {
                 self.provisions.insert(id, old);
             }
             return;
         };
-        self.provisions.insert(id, Provision { pool: pool.0, plan, config, armed: UNARMED });
-        self.pool_mut(pool.0).failures = 0;
+        if let Some(old) = &old {
+            plan.keep_tracking(&old.plan);
+        }
+        let found = self.pool_mut(pool.0);
+        (found.failures, found.frail) = (0, false);
+        // Tracking goes by the load from now on, not by what was before anybody asked for it.
+        let mut look = Look::default();
+        found.load.look(now, found.in_flight, &mut look, 0);
+        self.provisions.insert(id, Provision { pool: pool.0, plan, config, look, armed: UNARMED });
         if let Some(old) = old.filter(|old| old.pool != pool.0) {
             self.retarget(now, old.pool, out);
         }
@@ -91,6 +102,7 @@ impl State {
     /// A plan's time has come: looks at the load and follows.
     pub(crate) fn plan_due(&mut self, now: Millis, id: ProvisionId, out: &mut Vec<Command>) {
         let wall = self.wall(now);
+        let longest = 2 * 1000 * Millis::from(self.limits.tracking_tick_s);
         let Some(found) = self.provisions.get_mut(&id) else { return };
         if found.plan.next_due().is_none_or(|due| due > wall) {
             return self.arm_next(now, id);
@@ -99,7 +111,7 @@ impl State {
         let Some(pool) = self.pools[index as usize].as_deref_mut() else { return };
         let load = Load {
             in_flight: u64::from(pool.in_flight),
-            mean_milli: pool.load.look(now, pool.in_flight),
+            mean_milli: pool.load.look(now, pool.in_flight, &mut found.look, longest),
             per_instance: pool.spec.concurrency,
         };
         found.plan.advance(wall, load);
@@ -129,7 +141,9 @@ impl State {
         self.short.remove(&index);
         while let Some(pool) = self.pools[index as usize].as_deref().filter(|pool| have(pool) < target(pool)) {
             let retry = pool.armed[Timer::Retry as usize];
-            if pool.failures > 0 && retry != UNARMED && retry > now {
+            // While starts fail, one at a time is tried.
+            let trying = pool.provisioned > pool.provisioned_ready;
+            if pool.failures > 0 && (trying || retry != UNARMED && retry > now) {
                 return;
             }
             let missing = target(pool) - have(pool) + self.missing_elsewhere(index);
@@ -178,9 +192,36 @@ impl State {
     /// Tries again later, each time after a longer while.
     pub(crate) fn provisioned_start_failed(&mut self, now: Millis, index: u32) {
         let Some(pool) = self.pools[index as usize].as_deref_mut() else { return };
+        let armed = pool.armed[Timer::Retry as usize];
+        if pool.failures > 0 && armed != UNARMED && armed > now {
+            // Of the same round as one that failed before.
+            return;
+        }
         pool.failures += 1;
         let wait = (RETRY_MIN_MS << (pool.failures - 1).min(16)).min(RETRY_MAX_MS);
         self.arm(Timer::Retry, index, now + wait);
+    }
+
+    /// One that came up and was gone before it was of any use is as good as one that did not come up, from the second
+    /// one in a row on.
+    pub(crate) fn provisioned_died_unused(&mut self, now: Millis, index: u32, lived_ms: Millis) {
+        let Some(pool) = self.pools[index as usize].as_deref_mut() else { return };
+        if lived_ms < SETTLED_MS {
+            if std::mem::replace(&mut pool.frail, true) {
+                self.provisioned_start_failed(now, index);
+            }
+        } else {
+            (pool.failures, pool.frail) = (0, false);
+        }
+    }
+
+    /// Time to try again, or to see that those which came up have stayed.
+    pub(crate) fn retry_due(&mut self, now: Millis, index: u32, out: &mut Vec<Command>) {
+        let pool = self.pool_mut(index);
+        if pool.frail && pool.provisioned_ready > 0 {
+            (pool.failures, pool.frail) = (0, false);
+        }
+        self.reconcile(now, index, out);
     }
 
     /// A new minute has a new budget.

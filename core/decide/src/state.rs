@@ -42,7 +42,7 @@ pub struct State {
     pub(crate) on_demand: u64,
     /// MB of idle on-demand instances: what pressure could free.
     pub(crate) idle_mb: u64,
-    /// MB of instances that are being started: not yet visible in the host's free memory.
+    /// MB that instances being started are about to take: not yet visible in the host's free memory.
     pub(crate) starting_mb: u64,
     pub(crate) burst: Window,
     pub(crate) provisioned_burst: Window,
@@ -51,6 +51,8 @@ pub struct State {
     /// Pools with waiting requests.
     pub(crate) queued: BTreeSet<u32>,
     pub(crate) minute_armed: Millis,
+    /// Whether refusals name who uses the limit.
+    pub(crate) explains: bool,
     /// Requests bound to an instance that starts, beyond the one it is started for.
     pub(crate) riders: HashMap<u32, Vec<crate::RequestSeq>>,
     timers: BinaryHeap<Reverse<(Millis, Timer, u32)>>,
@@ -93,9 +95,17 @@ impl State {
             short: BTreeSet::new(),
             queued: BTreeSet::new(),
             minute_armed: UNARMED,
+            explains: true,
             riders: HashMap::new(),
             timers: BinaryHeap::new(),
         }
+    }
+
+    /// With refusals that name the limit only. Who uses it, and when one of them may be done, is for people to read,
+    /// and takes a look at every function in use.
+    pub fn without_explanations(mut self) -> Self {
+        self.explains = false;
+        self
     }
 
     /// When [`crate::Event::Tick`] is wanted next, if at all. It may come early; it is never late.

@@ -175,7 +175,7 @@ impl State {
                 Timer::Freeze => self.freeze(now, index, out),
                 Timer::Expire => self.expire(now, index, out),
                 Timer::Expected => self.expected(now, index, out),
-                Timer::Retry => self.reconcile(now, index, out),
+                Timer::Retry => self.retry_due(now, index, out),
                 Timer::Waiting => self.waiting_due(now, index, out),
                 Timer::Plan => self.plan_due(now, ProvisionId(index), out),
                 Timer::Minute => self.minute_turned(now, out),

@@ -15,6 +15,15 @@ pub struct ProvisionConfig {
     pub always_allocate_cpu: bool,
 }
 
+impl ProvisionConfig {
+    /// The greatest number it can ask for at any time.
+    pub fn most(&self) -> u64 {
+        let scheduled = self.actions.iter().map(|action| action.target);
+        let tracked = self.tracking.iter().map(|policy| policy.max);
+        scheduled.chain(tracked).chain([self.target]).max().unwrap_or(0)
+    }
+}
+
 /// Sets the number of provisioned instances at certain times.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduledAction {

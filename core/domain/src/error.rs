@@ -112,7 +112,6 @@ pub enum Field {
     TriggerName,
     TriggerNameDuplicate,
     TriggerCron,
-    TriggerCronDuplicate,
     TriggerTarget,
     TotalConcurrency,
     OnDemandInstances,
@@ -170,6 +169,8 @@ pub enum Throttle {
     RegionInstances,
     /// The host has too little free memory to start another instance.
     HostMemory,
+    /// Requests of one function that may wait, or the time they may.
+    WaitQueue,
 }
 
 impl Error {
@@ -199,7 +200,7 @@ impl Error {
 
 impl Throttle {
     /// Every kind there is.
-    pub const ALL: [Throttle; 9] = [
+    pub const ALL: [Throttle; 10] = [
         Throttle::Account,
         Throttle::Namespace,
         Throttle::Reserved,
@@ -209,6 +210,7 @@ impl Throttle {
         Throttle::Burst,
         Throttle::RegionInstances,
         Throttle::HostMemory,
+        Throttle::WaitQueue,
     ];
 
     /// Its name for programs: the same in JSON, in headers and in metrics.
@@ -223,6 +225,7 @@ impl Throttle {
             Throttle::Burst => "burst",
             Throttle::RegionInstances => "region_instances",
             Throttle::HostMemory => "host_memory",
+            Throttle::WaitQueue => "wait_queue",
         }
     }
 }
@@ -239,6 +242,7 @@ impl fmt::Display for Throttle {
             Throttle::Burst => "new instances per minute",
             Throttle::RegionInstances => "instances of the region",
             Throttle::HostMemory => "free memory of the host",
+            Throttle::WaitQueue => "requests that may wait for an instance",
         })
     }
 }

@@ -118,6 +118,8 @@ pub enum ColdReason {
     Provisioned,
     /// A call was expected soon.
     Expected,
+    /// The start before this one failed.
+    StartFailed,
 }
 
 /// Why an instance was brought up, with the numbers behind it.

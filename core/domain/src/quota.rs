@@ -17,6 +17,10 @@ pub enum Profile {
     CloudbaseEnterprise,
     #[serde(rename = "fc")]
     Fc,
+    #[serde(rename = "azure-consumption")]
+    AzureConsumption,
+    #[serde(rename = "azure-dedicated")]
+    AzureDedicated,
 }
 
 /// How fast target tracking lowers a number (spec: C15).
@@ -107,7 +111,7 @@ pub struct QuotaProfile {
 }
 
 /// An environment of CloudBase never has more (spec: QSY-06).
-const CLOUDBASE_MB: Option<u64> = Some(256_000);
+const CLOUDBASE_MB: u64 = 256_000;
 
 /// Regions whose default profile is `scf-128`; all others get `scf-64` (spec: QUO-02, QUO-03).
 const LARGE_REGIONS: &[&str] = &["ap-guangzhou", "ap-shanghai", "ap-beijing", "ap-chengdu", "ap-hongkong"];
@@ -127,16 +131,51 @@ impl QuotaProfile {
         match profile {
             Profile::Scf128 => scf,
             Profile::Scf64 => Self { concurrency_mb: Some(64_000), concurrency_max_mb: Some(64_000), ..scf },
-            Profile::CloudbasePersonal => {
-                Self { concurrency_mb: CLOUDBASE_MB, concurrency_max_mb: CLOUDBASE_MB, ..scf }
-            }
-            Profile::CloudbaseEnterprise => Self {
-                concurrency_mb: CLOUDBASE_MB,
-                concurrency_max_mb: CLOUDBASE_MB,
-                burst_per_min: Some(1000),
-                ..scf
-            },
+            Profile::CloudbasePersonal => Self::cloudbase(scf, 500),
+            Profile::CloudbaseEnterprise => Self::cloudbase(scf, 1000),
             Profile::Fc => Self::fc(),
+            Profile::AzureConsumption => Self::azure(profile),
+            Profile::AzureDedicated => Self {
+                on_demand_instances: None,
+                timeout_default_s: 1800,
+                timeout_max_s: u32::MAX,
+                memory_min_mb: 128,
+                memory_max_mb: 14_336,
+                memory_step_mb: 128,
+                ..Self::azure(profile)
+            },
+        }
+    }
+
+    /// A region stands for one app here, whose instances the plan counts.
+    fn azure(profile: Profile) -> Self {
+        Self {
+            profile,
+            on_demand_instances: Some(200),
+            start_interval_http_ms: Some(1_000),
+            start_interval_other_ms: Some(30_000),
+            scheduled_actions: None,
+            on_demand_rules: None,
+            timeout_default_s: 300,
+            timeout_max_s: 600,
+            memory_default_mb: 1536,
+            memory_min_mb: 1536,
+            memory_max_mb: 1536,
+            memory_step_mb: 1536,
+            instance_concurrency_max: u32::MAX,
+            code_unzipped_mb: None,
+            layers_per_function: None,
+            ..Self::fc()
+        }
+    }
+
+    fn cloudbase(scf: Self, burst_per_min: u64) -> Self {
+        Self {
+            concurrency_mb: Some(CLOUDBASE_MB),
+            concurrency_max_mb: Some(CLOUDBASE_MB),
+            burst_per_min: Some(burst_per_min),
+            instance_concurrency_max: 1,
+            ..scf
         }
     }
 
@@ -235,7 +274,7 @@ impl QuotaProfile {
         let base = match patch.get("profile") {
             Some(name) => {
                 let profile = serde_json::from_value(name.clone())
-                    .map_err(|_| refuse(format!("unknown quota profile {name}: use scf-128, scf-64, cloudbase-personal, cloudbase-enterprise or fc")))?;
+                    .map_err(|_| refuse(format!("unknown quota profile {name}: use scf-128, scf-64, cloudbase-personal, cloudbase-enterprise, fc, azure-consumption or azure-dedicated")))?;
                 Self::named(profile)
             }
             None => self.clone(),
@@ -245,6 +284,7 @@ impl QuotaProfile {
             if !document.contains_key(key) {
                 return Err(refuse(format!("unknown quota key '{key}'")));
             }
+            check_range(key, value).map_err(refuse)?;
             document.insert(key.clone(), value.clone());
         }
         let mut next: Self = serde_json::from_value(Value::Object(document))
@@ -256,6 +296,13 @@ impl QuotaProfile {
     /// The total stays within what the account has, which an operator raises by raising the total.
     fn settle_concurrency(&mut self, bought: bool) -> std::result::Result<(), String> {
         let fixed = matches!(self.profile, Profile::CloudbasePersonal | Profile::CloudbaseEnterprise);
+        let within = |mb: Option<u64>| mb.is_some_and(|mb| mb <= CLOUDBASE_MB);
+        if fixed && !(within(self.concurrency_mb) && within(self.concurrency_max_mb)) {
+            return Err(format!(
+                "an environment of CloudBase has at most {CLOUDBASE_MB} MB: use {CLOUDBASE_MB} or less for \
+                 concurrency_mb and concurrency_max_mb"
+            ));
+        }
         match (self.concurrency_mb, self.concurrency_max_mb) {
             (Some(total), Some(max)) if total > max && (fixed || bought) => {
                 Err(format!("concurrency_mb {total} is more than concurrency_max_mb {max}"))
@@ -279,6 +326,26 @@ impl QuotaProfile {
     }
     pub fn env_bytes(&self) -> usize {
         (self.env_kb * 1024.0) as usize
+    }
+}
+
+/// Numbers stay where sums and times of them can still be reckoned with; times within a day.
+fn check_range(key: &str, value: &Value) -> std::result::Result<(), String> {
+    const DAY_MS: f64 = 86_400_000.0;
+    const LARGEST: f64 = 1e12;
+    let numbers: Vec<(&str, f64)> = match value {
+        Value::Number(number) => number.as_f64().map(|number| (key, number)).into_iter().collect(),
+        Value::Object(named) => {
+            named.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_f64()?))).collect()
+        }
+        _ => Vec::new(),
+    };
+    let largest = if key.ends_with("_ms") { DAY_MS } else { LARGEST };
+    match numbers.iter().find(|(_, number)| !(0.0..=largest).contains(number)) {
+        Some((name, number)) => {
+            Err(format!("bad quota value: {number} for '{name}': use a number from 0 to {largest}"))
+        }
+        None => Ok(()),
     }
 }
 
@@ -310,5 +377,36 @@ mod tests {
         assert!(base.patched(&patch(r#"{"name_spaces": 7}"#)).is_err());
         assert!(base.patched(&patch(r#"{"namespaces": "many"}"#)).is_err());
         assert_eq!(base.patched(&patch(r#"{"profile": "fc"}"#)).unwrap().on_demand_instances, Some(300));
+    }
+
+    #[test]
+    fn numbers_out_of_reason_are_refused() {
+        let base = QuotaProfile::named(Profile::Scf128);
+        let refused = |text: &str| base.patched(&serde_json::from_str(text).unwrap()).unwrap_err().message;
+        assert!(refused(r#"{"wait_queue_ms": 18446744073709551615}"#).contains("from 0 to 86400000"));
+        assert!(refused(r#"{"start_interval_http_ms": 86400001}"#).contains("86400001 for 'start_interval_http_ms'"));
+        assert!(refused(r#"{"unallocatable_mb": 18446744073709551615}"#).contains("from 0 to 1000000000000"));
+        assert!(refused(r#"{"code_zip_mb": -1}"#).contains("-1 for 'code_zip_mb'"));
+        assert!(refused(r#"{"namespace_concurrency_mb": {"a": -5}}"#).contains("-5 for 'a'"));
+    }
+
+    #[test]
+    fn an_environment_of_cloudbase_is_never_larger() {
+        let base = QuotaProfile::named(Profile::CloudbasePersonal);
+        let patched = |text: &str| base.patched(&serde_json::from_str(text).unwrap());
+        // spec: QSY-06
+        assert!(patched(r#"{"concurrency_mb": 256000}"#).is_ok());
+        assert!(patched(r#"{"concurrency_mb": 300000, "concurrency_max_mb": 300000}"#).is_err());
+        assert!(patched(r#"{"concurrency_mb": null}"#).is_err());
+        assert!(patched(r#"{"concurrency_max_mb": null}"#).is_err());
+        assert_eq!(base.instance_concurrency_max, 1);
+    }
+
+    #[test]
+    fn azure_has_intervals_in_place_of_a_burst() {
+        let quota = QuotaProfile::named(Profile::AzureConsumption);
+        assert_eq!((quota.start_interval_http_ms, quota.start_interval_other_ms), (Some(1000), Some(30_000)));
+        assert_eq!((quota.on_demand_instances, quota.burst_per_min), (Some(200), None));
+        assert_eq!(QuotaProfile::named(Profile::AzureDedicated).on_demand_instances, None);
     }
 }

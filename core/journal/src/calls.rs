@@ -1,10 +1,10 @@
 //! The calls that a journal tells of: what a simulation takes as its trace.
 //!
 //! A journal has arrivals and ends, but which instance a call ran in is a decision, so the decisions are made again
-//! on the way.
+//! on the way. Beside the calls it gives what else a simulation cannot know: what was set, and how long starts took.
 
 use crate::{Entry, Fault, Opening, Reader, Replay, Step};
-use sluice_decide::{Command, Event, Millis, PoolId, PoolSpec, RequestSeq, Trigger};
+use sluice_decide::{Command, Event, Millis, PoolId, PoolSpec, RequestSeq, RuleId, Trigger};
 use sluice_domain::{InstanceId, Throttle};
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,11 +17,40 @@ use std::{
 pub struct Call {
     /// Number of the scope, as in [`Invocations::scopes`].
     pub scope: u64,
+    /// Number of its arrival among the scope's records, from 1: calls and [`Setting`]s can be put in order by it.
+    pub record: u64,
     pub pool: PoolId,
     pub spec: Arc<PoolSpec>,
+    pub rule: Option<RuleId>,
     pub trigger: Trigger,
     pub at: Millis,
     pub outcome: Outcome,
+}
+
+/// Something that was set: versions opened and retired, reservations, rules, provisions, limits, the wall clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    pub record: u64,
+    pub at: Millis,
+    pub event: Event,
+}
+
+/// The end of an instance that nobody decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Death {
+    pub record: u64,
+    pub at: Millis,
+    /// Its place among the scope's starts.
+    pub start: usize,
+}
+
+/// The start of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    pub pool: PoolId,
+    /// How long it took; none when the journal ended first.
+    pub took_ms: Option<Millis>,
+    pub failed: bool,
 }
 
 /// What became of it.
@@ -33,6 +62,8 @@ pub enum Outcome {
         duration_ms: Millis,
         /// How long the instance took to come up that was started for it.
         start_ms: Option<Millis>,
+        /// Whether the instance could take another call afterwards.
+        reusable: bool,
     },
     Refused(Throttle),
     /// The start failed, the caller gave up, or the version went.
@@ -65,10 +96,14 @@ pub struct Invocations<R> {
     over: bool,
 }
 
-/// Calls of one scope that are not told yet.
+/// Calls of one scope that are not told yet, and what was set in it.
 #[derive(Default)]
 struct Scope {
     opening: Option<Box<Opening>>,
+    records: u64,
+    settings: Vec<Setting>,
+    starts: Vec<Start>,
+    deaths: Vec<Death>,
     specs: HashMap<PoolId, Arc<PoolSpec>>,
     /// In the order of arrival; the first has the number `told`.
     calls: VecDeque<Pending>,
@@ -77,8 +112,17 @@ struct Scope {
     open: HashMap<RequestSeq, u64>,
     /// What each instance runs, the longest first.
     running: HashMap<InstanceId, VecDeque<RequestSeq>>,
-    /// Since when instances come up, and for which request.
-    starting: HashMap<InstanceId, (Millis, Option<RequestSeq>)>,
+    starting: HashMap<InstanceId, Starting>,
+    /// Which starts the instances are that came up.
+    up: HashMap<InstanceId, usize>,
+}
+
+/// An instance that comes up.
+struct Starting {
+    since: Millis,
+    request: Option<RequestSeq>,
+    /// Its place among the scope's starts.
+    index: usize,
 }
 
 struct Pending {
@@ -100,6 +144,27 @@ impl<R: Read> Invocations<R> {
     /// The scopes opened so far, with their first limits.
     pub fn scopes(&self) -> impl Iterator<Item = (u64, &Opening)> {
         self.scopes.iter().filter_map(|(number, scope)| Some((*number, scope.opening.as_deref()?)))
+    }
+
+    /// What was set in a scope so far, in the order it was recorded in.
+    pub fn settings(&self, scope: u64) -> &[Setting] {
+        self.scopes.get(&scope).map_or(&[], |scope| &scope.settings)
+    }
+
+    /// The starts of a scope so far, in the order they were decided in.
+    pub fn starts(&self, scope: u64) -> &[Start] {
+        self.scopes.get(&scope).map_or(&[], |scope| &scope.starts)
+    }
+
+    /// Instances of a scope that died so far, in the order they were recorded in.
+    pub fn deaths(&self, scope: u64) -> &[Death] {
+        self.scopes.get(&scope).map_or(&[], |scope| &scope.deaths)
+    }
+
+    /// When the first and the last record so far were made.
+    pub fn covered(&self) -> Option<(Millis, Millis)> {
+        let totals = self.replay.totals();
+        totals.from.zip(totals.until)
     }
 
     #[allow(clippy::result_large_err, reason = "a fault ends the reading; there is at most one")]
@@ -154,44 +219,62 @@ impl<R: Read> Iterator for Invocations<R> {
 impl Scope {
     fn step(&mut self, number: u64, step: Step, commands: &[Command]) {
         let now = step.now;
+        self.records += 1;
         match step.event {
-            Event::PoolOpened { pool, spec } => {
-                self.specs.entry(pool).or_insert_with(|| Arc::new(spec));
-            }
-            Event::PoolRetired { pool } => {
-                self.specs.remove(&pool);
-            }
-            Event::Arrived { request, pool, trigger, .. } => self.arrived(number, now, request, pool, trigger),
-            Event::Ready { instance } => self.ready(now, instance),
-            Event::StartFailed { instance } => {
-                if let Some((_, Some(request))) = self.starting.remove(&instance) {
-                    self.settle(request, Outcome::Unserved);
+            Event::Arrived { request, pool, rule, trigger, .. } => {
+                if let Some(spec) = self.specs.get(&pool).cloned() {
+                    let (record, outcome) = (self.records, Outcome::Unended);
+                    let call = Call { scope: number, record, pool, spec, rule, trigger, at: now, outcome };
+                    self.arrived(request, call);
                 }
             }
-            Event::Done { instance, .. } => self.done(now, instance),
+            Event::Ready { instance } => self.ready(now, instance),
+            Event::StartFailed { instance } => self.start_failed(now, instance),
+            Event::Done { instance, reusable } => self.done(now, instance, reusable),
             Event::Died { instance } => {
+                self.start_failed(now, instance);
+                if let Some(start) = self.up.remove(&instance) {
+                    self.deaths.push(Death { record: self.records, at: now, start });
+                }
                 let had = self.running.remove(&instance).unwrap_or_default();
                 had.into_iter().for_each(|request| self.repeated(request));
             }
             Event::GaveUp { request, .. } => self.settle(request, Outcome::Unserved),
-            _ => {}
+            Event::Tick => {}
+            event => self.set(now, event),
         }
         for command in commands {
             self.command(now, command);
         }
     }
 
-    fn arrived(&mut self, scope: u64, at: Millis, request: RequestSeq, pool: PoolId, trigger: Trigger) {
-        let Some(spec) = self.specs.get(&pool).cloned() else { return };
+    fn set(&mut self, at: Millis, event: Event) {
+        match &event {
+            Event::PoolOpened { pool, spec } => {
+                self.specs.entry(*pool).or_insert_with(|| Arc::new(spec.clone()));
+            }
+            Event::PoolRetired { pool } => {
+                self.specs.remove(pool);
+            }
+            _ => {}
+        }
+        self.settings.push(Setting { record: self.records, at, event });
+    }
+
+    fn arrived(&mut self, request: RequestSeq, call: Call) {
         self.open.insert(request, self.told + self.calls.len() as u64);
-        let call = Call { scope, pool, spec, trigger, at, outcome: Outcome::Unended };
         self.calls.push_back(Pending { call, running: None, state: Known::NotYet });
     }
 
     fn command(&mut self, now: Millis, command: &Command) {
         match command {
-            Command::Start { instance, request, .. } => {
-                self.starting.insert(*instance, (now, *request));
+            Command::Start { instance, pool, request, .. } => {
+                let starting = Starting { since: now, request: *request, index: self.starts.len() };
+                self.starting.insert(*instance, starting);
+                self.starts.push(Start { pool: *pool, took_ms: None, failed: false });
+            }
+            Command::Stop { instance, .. } => {
+                self.up.remove(instance);
             }
             Command::Dispatch { request, instance } => self.dispatched(now, *request, *instance),
             Command::Refuse { request, refusal } => self.settle(*request, Outcome::Refused(refusal.throttle)),
@@ -202,9 +285,21 @@ impl Scope {
     }
 
     fn ready(&mut self, now: Millis, instance: InstanceId) {
-        let Some((since, request)) = self.starting.remove(&instance) else { return };
+        let Some(Starting { since, request, index }) = self.starting.remove(&instance) else { return };
+        let took_ms = now.saturating_sub(since);
+        self.starts[index].took_ms = Some(took_ms);
+        self.up.insert(instance, index);
         if let Some(pending) = request.and_then(|request| self.pending(request)) {
-            pending.running = Some((now, Some(now.saturating_sub(since))));
+            pending.running = Some((now, Some(took_ms)));
+        }
+    }
+
+    fn start_failed(&mut self, now: Millis, instance: InstanceId) {
+        let Some(Starting { since, request, index }) = self.starting.remove(&instance) else { return };
+        let start = &mut self.starts[index];
+        (start.took_ms, start.failed) = (Some(now.saturating_sub(since)), true);
+        if let Some(request) = request {
+            self.settle(request, Outcome::Unserved);
         }
     }
 
@@ -216,7 +311,7 @@ impl Scope {
     }
 
     /// Ends do not say whose they are; in an instance with several calls the oldest is taken.
-    fn done(&mut self, now: Millis, instance: InstanceId) {
+    fn done(&mut self, now: Millis, instance: InstanceId, reusable: bool) {
         let Some(queue) = self.running.get_mut(&instance) else { return };
         let request = queue.pop_front();
         if queue.is_empty() {
@@ -226,7 +321,8 @@ impl Scope {
         let Some(pending) = self.pending(request) else { return };
         let Some((since, start_ms)) = pending.running else { return };
         let waited_ms = since.saturating_sub(pending.call.at);
-        self.settle(request, Outcome::Ran { waited_ms, duration_ms: now.saturating_sub(since), start_ms });
+        let duration_ms = now.saturating_sub(since);
+        self.settle(request, Outcome::Ran { waited_ms, duration_ms, start_ms, reusable });
     }
 
     fn pending(&mut self, request: RequestSeq) -> Option<&mut Pending> {

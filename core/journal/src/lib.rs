@@ -19,7 +19,7 @@ mod replay;
 mod varint;
 
 pub use block::{Block, Closing, Header, MAGIC, Opening, Writer};
-pub use calls::{Call, Invocations, Outcome, invocations};
+pub use calls::{Call, Death, Invocations, Outcome, Setting, Start, invocations};
 pub use fault::{Fault, Place, Trouble};
 pub use fingerprint::fingerprint;
 pub use reader::{Entry, Reader};

@@ -35,6 +35,8 @@ pub struct Report {
     pub starts_ahead: u64,
     pub throttles: u64,
     pub throttles_by_limit: BTreeMap<String, u64>,
+    /// Requests whose instance did not start, or whose version went while they waited.
+    pub failures: u64,
     pub waits: Waits,
     /// Instance time from ready to gone, with and without a request.
     pub busy_instance_s: f64,

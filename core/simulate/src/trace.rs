@@ -102,6 +102,20 @@ impl Kind {
     }
 }
 
+/// Refuses calls of more than one recording: only the days of Azure 2019 are several files.
+fn one_recording(files: &[(Kind, File)]) -> Result<(), TraceError> {
+    let is_calls = |kind| matches!(kind, Kind::IluvatarCalls | Kind::Azure2019Calls | Kind::Azure2021);
+    let mut calls = files.iter().filter(|(kind, _)| is_calls(*kind));
+    let Some((first_kind, first)) = calls.next() else { return Ok(()) };
+    let other = calls.find(|(kind, _)| *kind != Kind::Azure2019Calls || kind != first_kind);
+    let Some((_, other)) = other else { return Ok(()) };
+    Err(TraceError {
+        file: first.name.to_owned(),
+        line: 0,
+        message: format!("{} holds calls too, of another recording: name the file that is to be played", other.name),
+    })
+}
+
 impl Trace {
     /// Reads the files of one trace, in any order. Files of several days of Azure 2019 are days in the order of
     /// their names.
@@ -109,6 +123,7 @@ impl Trace {
         let mut files: Vec<(Kind, File)> = files.iter().filter_map(|file| Some((Kind::of(file)?, *file))).collect();
         files.sort_by(|a, b| a.1.name.cmp(b.1.name));
         let all = |wanted: Kind| files.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, file)| *file);
+        one_recording(&files)?;
         if let Some(calls) = all(Kind::IluvatarCalls).next() {
             return iluvatar::read(calls, all(Kind::IluvatarFunctions).next(), defaults);
         }
@@ -142,7 +157,7 @@ impl Trace {
     }
 
     pub fn workload(&self) -> Workload {
-        let (arrivals, requests): (Box<dyn Iterator<Item = Arrival>>, u64) = match &self.calls {
+        let (arrivals, requests): (Box<dyn Iterator<Item = Arrival> + Send>, u64) = match &self.calls {
             Calls::Listed(calls) => {
                 let calls = Arc::clone(calls);
                 let count = calls.len();

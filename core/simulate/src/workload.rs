@@ -28,7 +28,7 @@ pub struct Subject {
 /// Requests in time order, and the functions they are for.
 pub struct Workload {
     pub functions: Vec<Subject>,
-    pub arrivals: Box<dyn Iterator<Item = Arrival>>,
+    pub arrivals: Box<dyn Iterator<Item = Arrival> + Send>,
     /// How long it was recorded; idle instances are counted up to then.
     pub span_ms: u64,
     /// How many requests there are, where that is known before they are made.

@@ -97,7 +97,6 @@ fn invalid(field: Field) -> &'static str {
         Field::TriggerName => "InvalidParameterValue.ProvisionTriggerName",
         Field::TriggerNameDuplicate => "InvalidParameterValue.ProvisionTriggerNameDuplicate",
         Field::TriggerCron => "InvalidParameterValue.TriggerCronConfig",
-        Field::TriggerCronDuplicate => "InvalidParameterValue.ProvisionTriggerCronConfigDuplicate",
         Field::TriggerTarget => "InvalidParameterValue.TriggerProvisionedConcurrencyNum",
         Field::AliasName => "InvalidParameterValue.Name",
         Field::AliasRouting => "InvalidParameterValue.RoutingConfig",

@@ -17,7 +17,8 @@ pub fn status_code(kind: FailureKind) -> u16 {
             | Throttle::Reserved
             | Throttle::Debug
             | Throttle::FunctionInstances
-            | Throttle::RegionInstances,
+            | Throttle::RegionInstances
+            | Throttle::WaitQueue,
         ) => 432,
         FailureKind::TimedOut => 433,
         FailureKind::OutOfMemory => 434,
@@ -45,7 +46,8 @@ fn status_name(kind: FailureKind) -> &'static str {
             | Throttle::Reserved
             | Throttle::Debug
             | Throttle::FunctionInstances
-            | Throttle::RegionInstances,
+            | Throttle::RegionInstances
+            | Throttle::WaitQueue,
         ) => "ResourceLimitReached",
         FailureKind::TimedOut => "TimeLimitReached",
         FailureKind::OutOfMemory => "MemoryLimitReached",

@@ -170,6 +170,7 @@ pub const DEFAULT_NAMESPACE: &str = "default";
 impl Engine {
     pub async fn create_namespace(&self, scope: &Scope, new: NewNamespace) -> Result<Arc<Namespace>> {
         check_namespace_name(new.dialect, &new.name)?;
+        self.admit_scope(scope, new.dialect)?;
         let quota = self.quota(scope, new.dialect);
         let _writing = self.inner.writing.lock().await;
         let existing = self.namespaces(scope, new.dialect);

@@ -27,6 +27,11 @@ pub enum Running {
     Age,
 }
 
+/// Moments that an advance goes through before it lets others have the thread.
+const STEPS_AT_ONCE: u64 = 16;
+/// The end of what dates can be written of: the year 9999.
+const LATEST_MS: i64 = 253_402_300_799_000;
+
 impl Engine {
     /// Wakes the ticker if it sleeps without a deadline.
     pub(crate) fn expect_tick(&self) {
@@ -50,13 +55,22 @@ impl Engine {
             let message = format!("{seconds} seconds are too many: at most {ADVANCE_MAX_S} (ten years) at once");
             return Err(Error::invalid(Field::Other("seconds"), message));
         }
+        let now = self.now();
+        if now.0 + seconds as i64 * 1000 > LATEST_MS {
+            let message = format!("{seconds} seconds from {} on is after the year 9999: move it less", now.rfc3339());
+            return Err(Error::invalid(Field::Other("seconds"), message));
+        }
         let _one_at_a_time = self.inner.advancing.lock().await;
         self.inner.ahead.none().await;
         if running == Running::Age {
             self.age_running(Duration::from_secs(seconds));
         }
         let target = self.inner.now_ms() + seconds * 1000;
-        loop {
+        for step in 1_u64.. {
+            // Others have their turn, and a caller that has gone away ends this.
+            if step.is_multiple_of(STEPS_AT_ONCE) {
+                tokio::task::yield_now().await;
+            }
             let due = self.all_scopes().iter().filter_map(|scope| scope.core().state.next_due()).min();
             let now = self.inner.now_ms();
             let next = due.map_or(target, |due| due.clamp(now, target));
@@ -64,9 +78,10 @@ impl Engine {
             self.tick_all();
             self.inner.ahead.none().await;
             if next == target && self.all_scopes().iter().all(|scope| self.nothing_due(scope, target)) {
-                return Ok(self.now());
+                break;
             }
         }
+        Ok(self.now())
     }
 
     fn nothing_due(&self, scope: &crate::scope::ScopeState, now: u64) -> bool {

@@ -26,6 +26,8 @@ pub struct ConcurrencyView {
     pub reserved_mb: u64,
     /// The sum of all provisioned targets, in MB.
     pub provisioned_mb: u64,
+    /// The same of the most that each may ask for at any time.
+    pub committed_mb: u64,
     pub busy_mb: u64,
     pub namespaces: Vec<NamespaceConcurrency>,
 }
@@ -61,9 +63,15 @@ pub enum ProvisionStatus {
 }
 
 impl ConcurrencyView {
-    /// What may still be reserved by one more function (spec: RSV-04).
-    pub fn reservable_mb(&self) -> u64 {
-        self.total_mb.unwrap_or(u64::MAX).saturating_sub(self.reserved_mb).saturating_sub(self.unallocatable_mb)
+    /// What a function may reserve that has reserved `own_mb` now (spec: RSV-04); none without a total.
+    pub fn reservable_mb(&self, own_mb: u64) -> Option<u64> {
+        let others = self.reserved_mb - own_mb.min(self.reserved_mb);
+        Some(self.total_mb?.saturating_sub(others + self.unallocatable_mb))
+    }
+
+    /// What may still be provisioned (spec: PRO-09); none without a total.
+    pub fn provisionable_mb(&self) -> Option<u64> {
+        Some(self.total_mb?.saturating_sub(self.committed_mb))
     }
 }
 
@@ -85,14 +93,15 @@ impl Engine {
             return Err(Error::invalid(Field::ReservedConcurrency, message));
         }
         let view = self.concurrency(&key.scope, key.dialect);
-        let free = view.reservable_mb() + current.reserved_mb.unwrap_or(0);
-        if mb > free {
+        let own = current.reserved_mb.unwrap_or(0);
+        if let Some(free) = view.reservable_mb(own).filter(|free| mb > *free) {
+            let free = free - free % memory;
             let message = format!(
                 "{mb} MB cannot be reserved for function '{}': {free} MB are free (total {} MB, {} MB reserved for \
                  others, {} MB are never reserved)",
                 key.name,
                 view.total_mb.unwrap_or_default(),
-                view.reserved_mb - current.reserved_mb.unwrap_or(0),
+                view.reserved_mb - own,
                 view.unallocatable_mb
             );
             return Err(Error::quota(Quota::FunctionReserved, message));
@@ -130,6 +139,7 @@ impl Engine {
 
     /// Sets the total of a region, or that of one namespace, within what the account has (SCF).
     pub async fn put_total_concurrency(&self, scope: &Scope, namespace: Option<&str>, mb: u64) -> Result<()> {
+        let writing = self.inner.writing.lock().await;
         let quota = self.quota(scope, Dialect::Scf);
         let view = self.concurrency(scope, Dialect::Scf);
         let Some(name) = namespace else {
@@ -147,8 +157,15 @@ impl Engine {
                 );
                 return Err(Error::new(ErrorKind::ReservedExceedsTotal, message));
             }
+            if mb < view.committed_mb {
+                let message = format!(
+                    "{mb} MB is less than the {} MB that versions have provisioned: use {0} MB or more",
+                    view.committed_mb
+                );
+                return Err(Error::quota(Quota::TotalConcurrency, message));
+            }
             let patch = serde_json::Map::from_iter([("concurrency_mb".to_owned(), mb.into())]);
-            return self.patch_quota(scope, Dialect::Scf, &patch).await.map(drop);
+            return self.patch_quota_under(&writing, scope, Dialect::Scf, &patch).await.map(drop);
         };
         let key = NamespaceKey { scope: scope.clone(), dialect: Dialect::Scf, name: name.to_owned() };
         self.namespace(&key)?;
@@ -159,13 +176,12 @@ impl Engine {
         let mut all = quota.namespace_concurrency_mb.clone();
         all.insert(name.to_owned(), mb);
         let patch = serde_json::Map::from_iter([("namespace_concurrency_mb".to_owned(), serde_json::json!(all))]);
-        self.patch_quota(scope, Dialect::Scf, &patch).await.map(drop)
+        self.patch_quota_under(&writing, scope, Dialect::Scf, &patch).await.map(drop)
     }
 
     /// What the region has and what is given away.
     pub fn concurrency(&self, scope: &Scope, dialect: Dialect) -> ConcurrencyView {
         let quota = self.quota(scope, dialect);
-        let state = self.scope_state(scope, dialect);
         let provisions = self.provisions(scope, dialect);
         let names = self.namespaces(scope, dialect);
         let mut reserved_mb = 0;
@@ -188,7 +204,8 @@ impl Engine {
             unallocatable_mb: quota.unallocatable_mb.unwrap_or(0),
             reserved_mb,
             provisioned_mb: provisions.iter().map(|view| view.target * view.memory_mb).sum(),
-            busy_mb: state.core().state.busy_mb(),
+            committed_mb: provisions.iter().map(|view| view.provision.config.most() * view.memory_mb).sum(),
+            busy_mb: self.known_scope(scope, dialect).map_or(0, |state| state.core().state.busy_mb()),
             namespaces,
         }
     }
@@ -278,9 +295,7 @@ impl Engine {
         let now = self.now().0;
         let rules = PlanRules::new(key.dialect, quota);
         Plan::new(config, &rules, now, now, 0).map_err(|error| Error::invalid(error.field, error.message))?;
-        let scheduled = config.actions.iter().map(|action| action.target);
-        let tracked = config.tracking.iter().map(|policy| policy.max);
-        let most = scheduled.chain(tracked).chain([config.target]).max().unwrap_or(0);
+        let most = config.most();
         if most > TARGET_MAX {
             let message = format!("{most} provisioned instances are too many: at most {TARGET_MAX} are allowed");
             return Err(Error::invalid(Field::ProvisionedConcurrency, message));
@@ -290,7 +305,7 @@ impl Engine {
             .provisions(&key.scope, key.dialect)
             .iter()
             .filter(|view| view.provision.function != *key || view.provision.qualifier != qualifier)
-            .map(|view| view.target * view.memory_mb)
+            .map(|view| view.provision.config.most() * view.memory_mb)
             .sum();
         match quota.concurrency_mb {
             Some(total) if most * memory + others > total => {
@@ -517,7 +532,7 @@ impl Engine {
 
     /// Changes what the core goes by when a profile changes.
     pub(crate) fn tell_limits(&self, scope: &Arc<ScopeState>, quota: &QuotaProfile) {
-        let limits: Limits = self.inner.limits_of(quota);
+        let limits: Limits = self.inner.limits_of(quota, scope.key.1);
         self.tell(scope, Event::LimitsChanged(Box::new(limits)));
     }
 }

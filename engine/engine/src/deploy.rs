@@ -110,6 +110,7 @@ impl Engine {
     pub async fn create_function(&self, new: NewFunction) -> Result<Arc<Function>> {
         let key = &new.key;
         check_function_name(key.dialect, &key.namespace, &key.name)?;
+        self.admit_scope(&key.scope, key.dialect)?;
         let quota = self.quota(&key.scope, key.dialect);
         check_config(key.dialect, &new.config, &quota)?;
         self.check_runtime(key.dialect, &new.config.runtime)?;

@@ -10,16 +10,17 @@ use crate::{
     Engine, InvokeRequest,
     catalog::Entry,
     qualifier::{Target, latest},
-    scope::{Answer, Decision, Serving},
+    scope::{Answer, Decision, Seat, Serving},
     starts::millis,
 };
 use bytes::Bytes;
-use runs_on::RunsOn;
+use runs_on::{Gone, RunsOn};
 use sluice_decide::{Event, RequestSeq, RuleId, Trigger, WHOLE};
 use sluice_domain::{
-    ColdStart, Failure, FailureKind, InstanceId, Invocation, LogCut, Outcome, Refusal, Result, Throttle,
+    ColdReason, ColdStart, Failure, FailureKind, InstanceId, Invocation, LogCut, Outcome, Refusal, Result, Retry,
+    Throttle,
 };
-use sluice_ports::{Call, Instance, StartError};
+use sluice_ports::{Call, StartError};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -29,18 +30,6 @@ use std::{
 const CREATING_PATIENCE: Duration = Duration::from_secs(30);
 /// How often a request follows a function that is replaced again and again.
 const REDIRECTS: usize = 8;
-
-/// An instance that is ours for one call, and how it came up if it had to.
-struct Seat {
-    instance: Arc<dyn Instance>,
-    cold: Option<Cold>,
-}
-
-pub struct Cold {
-    pub start: ColdStart,
-    pub log: String,
-    pub log_cut: LogCut,
-}
 
 /// What a request has when it gets no seat.
 #[derive(Clone)]
@@ -79,7 +68,10 @@ impl Engine {
             target = self.target(&request)?;
         }
         match destination(target, &request.qualifier) {
-            Ok(destination) => Ok(RunsOn::new(self.clone().run(destination, request)).await),
+            Ok(destination) => {
+                let gone = Gone::default();
+                Ok(RunsOn::new(gone.clone(), self.clone().run(destination, request, gone)).await)
+            }
             Err(entry) => {
                 let message = format!(
                     "function '{}' is {}: {}",
@@ -107,10 +99,10 @@ impl Engine {
         }
     }
 
-    async fn run(self, mut destination: Destination, request: InvokeRequest) -> Arc<Invocation> {
+    async fn run(self, mut destination: Destination, request: InvokeRequest, gone: Gone) -> Arc<Invocation> {
         let started = self.now();
         let arrived = self.inner.deps.clock.stopwatch();
-        let mut seat = self.seat(&destination, &request, arrived).await;
+        let mut seat = self.seat(&destination, &request, arrived, &gone).await;
         // A version may be replaced between the look-up and the core's answer; then the new one serves.
         for _ in 0..REDIRECTS {
             let Err(Miss::Redirect) = seat else { break };
@@ -118,7 +110,7 @@ impl Engine {
                 Ok(Ok(current)) => destination = current,
                 _ => break,
             }
-            seat = self.seat(&destination, &request, arrived).await;
+            seat = self.seat(&destination, &request, arrived, &gone).await;
         }
         let InvokeRequest { key, qualifier, request_id, payload } = request;
         let serving = destination.serving;
@@ -161,6 +153,7 @@ impl Engine {
         destination: &Destination,
         request: &InvokeRequest,
         arrived: Duration,
+        gone: &Gone,
     ) -> std::result::Result<Seat, Miss> {
         let serving = &destination.serving;
         let scope = &serving.scope;
@@ -181,17 +174,15 @@ impl Engine {
                 self.carry_out(scope, rest);
             }
             match decision {
-                Decision::Seat(instance) => return Ok(Seat { instance, cold: None }),
+                Decision::Seat(seat) => return Ok(seat),
                 Decision::Start { instance, cause } => {
                     let queue = self.inner.deps.clock.stopwatch().saturating_sub(arrived);
                     let brought = self.bring_up(serving, &request.request_id, instance, cause, queue).await;
-                    return match brought {
-                        Ok((instance, cold)) => Ok(Seat { instance, cold: Some(cold) }),
-                        Err(none) => Err(Miss::None(none)),
-                    };
+                    return brought.map_err(Miss::None);
                 }
-                Decision::Wait(answer) => match self.wait(serving, number, answer).await {
-                    Some(Answer::Seat(instance)) => return Ok(Seat { instance, cold: None }),
+                Decision::Wait(answer) => match self.wait(serving, number, answer, gone).await {
+                    Some(Answer::Seat(seat)) => return Ok(seat),
+                    Some(Answer::Refused(_)) if gone.is_gone() => return Err(Miss::None(Box::new(NoSeat::canceled()))),
                     Some(Answer::Refused(refusal)) => return Err(Miss::None(Box::new(refused(serving, refusal)))),
                     Some(Answer::Failed(none)) => return Err(Miss::None(none)),
                     Some(Answer::Redirect) => return Err(Miss::Redirect),
@@ -208,22 +199,30 @@ impl Engine {
         }
     }
 
-    /// Waits for the core's word. Clients wait in real time: where the core's clock does not show it, this does.
+    /// Waits for the core's word. Clients wait in real time: where the core's clock does not show it, this does. A
+    /// client that goes away leaves the queue.
     async fn wait(
         &self,
         serving: &Serving,
         request: RequestSeq,
         mut answer: tokio::sync::oneshot::Receiver<Answer>,
+        gone: &Gone,
     ) -> Option<Answer> {
-        let quota = serving.scope.quota.load();
-        if self.inner.deps.clock.is_virtual() && quota.wait_queue_depth > 0 {
-            let patience = Duration::from_millis(quota.wait_queue_ms);
-            drop(quota);
-            match tokio::time::timeout(patience, &mut answer).await {
-                Ok(answer) => return answer.ok(),
-                Err(_) => self.tell(&serving.scope, Event::GaveUp { request, pool: serving.pool }),
+        let quota = serving.scope.quota.load_full();
+        let own_time = self.inner.deps.clock.is_virtual() && quota.wait_queue_depth > 0;
+        let patience = async {
+            match own_time {
+                true => tokio::time::sleep(Duration::from_millis(quota.wait_queue_ms)).await,
+                false => std::future::pending().await,
             }
+        };
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer.ok(),
+            () = gone.left() => {}
+            () = patience => {}
         }
+        self.tell(&serving.scope, Event::GaveUp { request, pool: serving.pool });
         answer.await.ok()
     }
 
@@ -241,7 +240,10 @@ impl Engine {
         record.log = reply.log;
         record.log_cut = reply.log_cut;
         if let Some(cold) = seat.cold {
-            record.cold_start = Some(cold.start);
+            // What was started ahead of any request cost this one no time.
+            if !matches!(cold.start.cause.reason, ColdReason::Provisioned | ColdReason::Expected) {
+                record.cold_start = Some(cold.start);
+            }
             if !cold.log.is_empty() {
                 record.log.insert_str(0, &cold.log);
             }
@@ -294,19 +296,34 @@ impl NoSeat {
         Self { failure, log: String::new(), memory_used: 0, cold_start: None, instance: None }
     }
 
+    /// For those who do not wait any more.
+    fn canceled() -> Self {
+        Self::of(Failure::new(FailureKind::Canceled, "the caller went away while the request waited for an instance"))
+    }
+
     /// For what should not happen; the log has more.
     pub fn unexplained() -> Self {
         Self::of(Failure::new(FailureKind::Internal, "an internal error has occurred"))
     }
 
     /// What the caller hears of a start that failed, and how long the user's code took in it.
-    pub fn of_start(error: StartError) -> (Self, Duration) {
+    pub fn of_start(error: StartError, free_mib: u64) -> (Self, Duration) {
         match error {
             StartError::Function { failure, log, memory_used, init } => {
                 (Self { log, memory_used, ..Self::of(failure) }, init)
             }
             StartError::NoRoom(message) => {
-                (Self::of(Failure::new(FailureKind::Throttled(Throttle::HostMemory), message)), Duration::ZERO)
+                let mut failure = Failure::new(FailureKind::Throttled(Throttle::HostMemory), message);
+                failure.refusal = Some(Box::new(Refusal {
+                    throttle: Throttle::HostMemory,
+                    scope: None,
+                    limit: free_mib,
+                    used: 0,
+                    holders: Vec::new(),
+                    retry: Retry::About { after_ms: 0 },
+                    waited_ms: 0,
+                }));
+                (Self::of(failure), Duration::ZERO)
             }
             StartError::Platform(message) => {
                 tracing::error!(%message, "an instance did not start");

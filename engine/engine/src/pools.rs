@@ -2,7 +2,7 @@
 
 use crate::{Engine, catalog::Inner, scope::Serving};
 use sluice_decide::{BlankPolicy, BlankState};
-use sluice_domain::Dialect;
+use sluice_domain::{ColdStart, Dialect};
 use sluice_ports::{Ahead, Blank};
 use std::{
     collections::BTreeMap,
@@ -45,6 +45,8 @@ pub struct InstanceView {
     /// Requests in it now.
     pub in_flight: u32,
     pub idle_ms: Option<u64>,
+    /// Why and how it came up, once it has.
+    pub cold_start: Option<ColdStart>,
 }
 
 /// A pool of blanks as operators see it.
@@ -98,9 +100,9 @@ impl Engine {
             for found in core.state.instances() {
                 // One that is starting has nothing yet but its place in the core; one that ends may outlive its pool.
                 let serving = core.servings.get(&found.pool);
-                let own = || core.instances.get(&found.instance).map(|live| &live.serving);
-                if let Some(serving) = serving.or_else(own) {
-                    views.push(view(found, serving));
+                let live = core.instances.get(&found.instance);
+                if let Some(serving) = serving.or(live.map(|live| &live.serving)) {
+                    views.push(view(found, serving, live.map(|live| live.start)));
                 }
             }
         }
@@ -146,7 +148,7 @@ impl Engine {
     }
 }
 
-fn view(found: sluice_decide::InstanceView, serving: &Serving) -> InstanceView {
+fn view(found: sluice_decide::InstanceView, serving: &Serving, cold_start: Option<ColdStart>) -> InstanceView {
     let function = &serving.function;
     InstanceView {
         id: found.instance.to_string(),
@@ -162,6 +164,7 @@ fn view(found: sluice_decide::InstanceView, serving: &Serving) -> InstanceView {
         state: found.state,
         in_flight: found.in_flight,
         idle_ms: found.idle_ms,
+        cold_start,
     }
 }
 

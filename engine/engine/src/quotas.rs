@@ -8,7 +8,11 @@ use std::sync::Arc;
 impl Engine {
     /// The limits in force for a scope.
     pub fn quota(&self, scope: &Scope, dialect: Dialect) -> Arc<QuotaProfile> {
-        self.scope_state(scope, dialect).quota.load_full()
+        // A region that nobody has put anything into has its default, and no state.
+        match self.known_scope(scope, dialect) {
+            Some(state) => state.quota.load_full(),
+            None => Arc::new(QuotaProfile::default_for(dialect, &scope.region)),
+        }
     }
 
     /// Changes limits; running requests are not affected, the next one is (spec: QUO-27).
@@ -18,7 +22,19 @@ impl Engine {
         dialect: Dialect,
         patch: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<Arc<QuotaProfile>> {
-        let _writing = self.inner.writing.lock().await;
+        let writing = self.inner.writing.lock().await;
+        self.patch_quota_under(&writing, scope, dialect, patch).await
+    }
+
+    /// The same for who holds the lock of all changes already, because what it patches depends on what it has read.
+    pub(crate) async fn patch_quota_under(
+        &self,
+        _writing: &tokio::sync::MutexGuard<'_, ()>,
+        scope: &Scope,
+        dialect: Dialect,
+        patch: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Arc<QuotaProfile>> {
+        self.admit_scope(scope, dialect)?;
         let state = self.scope_state(scope, dialect);
         let quota = Arc::new(state.quota.load().patched(patch)?);
         sluice_decide::Zone::named(&quota.schedule_tz)
@@ -44,8 +60,7 @@ impl Engine {
             let names = functions.iter().map(|function| function.key.name.clone()).collect();
             usage.namespaces.push((namespace.key.name.clone(), names));
         }
-        let state = self.scope_state(scope, dialect);
-        usage.busy_mb = state.core().state.busy_mb();
+        usage.busy_mb = self.known_scope(scope, dialect).map_or(0, |state| state.core().state.busy_mb());
         usage
     }
 }

@@ -87,6 +87,7 @@ pub fn cause(cause: StartCause) -> String {
         ColdReason::AllBusy => format!("burst: all {} instances were busy", cause.busy),
         ColdReason::Provisioned => "provisioned".to_owned(),
         ColdReason::Expected => "a call was expected".to_owned(),
+        ColdReason::StartFailed => "the start before this one failed".to_owned(),
     }
 }
 
@@ -113,6 +114,9 @@ pub fn sentence(function: &Function, refusal: &Refusal) -> String {
         Throttle::FunctionInstances => {
             format!("{limit} on-demand instances are allowed for function '{name}' ({used} in use")
         }
+        Throttle::WaitQueue => {
+            format!("{limit} requests of function '{name}' may wait for an instance ({used} wait")
+        }
         Throttle::HostMemory => format!(
             "{} MiB are needed and the host has {limit} MiB free ({used} MiB of it claimed",
             function.config.memory_mib
@@ -131,7 +135,11 @@ pub fn sentence(function: &Function, refusal: &Refusal) -> String {
         Retry::About { after_ms } => {
             let _ = write!(text, "; a retry may pass in about {after_ms} ms");
         }
-        Retry::Never => text.push_str("; no retry can pass while the limit is 0"),
+        Retry::Never if limit == 0 => text.push_str("; no retry can pass while the limit is 0"),
+        Retry::Never => {
+            let memory = function.config.memory_mib;
+            let _ = write!(text, "; no retry can pass: one instance takes {memory} MB, and the limit is {limit} MB");
+        }
     }
     text
 }

@@ -30,6 +30,8 @@ impl Records {
     }
 
     pub fn push(&self, record: Arc<Invocation>) {
+        // Freed when the lock is not held any more.
+        let mut old = Vec::new();
         let mut ring = self.ring.lock().expect("records lock");
         ring.log_bytes += weight(&record);
         ring.by_request.insert(record.request_id.0.clone(), record.clone());
@@ -37,8 +39,14 @@ impl Records {
         while ring.records.len() > self.kept || ring.log_bytes > self.log_bytes {
             let Some(oldest) = ring.records.pop_front() else { break };
             ring.log_bytes -= weight(&oldest);
-            ring.by_request.remove(oldest.request_id.as_str());
+            // The caller names FC's requests, and may have named two alike: then the younger one is found.
+            let indexed = ring.by_request.get(oldest.request_id.as_str());
+            if indexed.is_some_and(|found| Arc::ptr_eq(found, &oldest)) {
+                old.extend(ring.by_request.remove(oldest.request_id.as_str()));
+            }
+            old.push(oldest);
         }
+        drop(ring);
     }
 }
 

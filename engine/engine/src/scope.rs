@@ -3,10 +3,16 @@
 //! Scopes share nothing, so this is where the state is sharded. All that an event touches is behind one lock: the
 //! core's state, the instances it names, and the requests that wait for its word.
 
-use crate::{Engine, catalog::Inner, catalog::SettingKey, invoke::NoSeat};
+use crate::{
+    Engine,
+    catalog::{Inner, SettingKey},
+    invoke::NoSeat,
+};
 use arc_swap::ArcSwap;
 use sluice_decide::{Command, Event, Limits, Millis, PoolId, ProvisionId, RequestSeq, RuleId, State, step};
-use sluice_domain::{Dialect, Function, InstanceId, QuotaProfile, Refusal, Scope};
+use sluice_domain::{
+    ColdStart, Dialect, Error, Function, InstanceId, LogCut, Quota, QuotaProfile, Refusal, Result, Scope,
+};
 use sluice_ports::{Instance, InstanceSpec};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,6 +22,9 @@ use std::{
     },
 };
 use tokio::sync::oneshot;
+
+/// Instance ids have room for so many.
+const SCOPES_MAX: usize = 4000;
 
 pub struct ScopeState {
     pub key: (Scope, Dialect),
@@ -33,6 +42,8 @@ pub struct Core {
     pub servings: HashMap<PoolId, Arc<Serving>>,
     /// Requests that the core lets wait.
     pub waiting: HashMap<RequestSeq, oneshot::Sender<Answer>>,
+    /// How instances came up that were started ahead of the request they serve first.
+    pub colds: HashMap<InstanceId, Cold>,
     /// Why the last start of a pool failed.
     pub failures: HashMap<PoolId, String>,
     /// Reused, so that a warm request allocates nothing here.
@@ -52,6 +63,7 @@ pub trait Tape: Send {
 pub struct Live {
     pub instance: Arc<dyn Instance>,
     pub serving: Arc<Serving>,
+    pub start: ColdStart,
 }
 
 /// A version that can be called: what every request of it shares.
@@ -62,11 +74,26 @@ pub struct Serving {
     /// For new instances; `id` is filled in at each start.
     pub spec: InstanceSpec,
     pub blank_pool: Option<String>,
+    /// Room for starts that no request waits for.
+    pub ahead: tokio::sync::Semaphore,
+}
+
+/// An instance that is a request's for one call, and how it came up if that is news.
+pub struct Seat {
+    pub instance: Arc<dyn Instance>,
+    pub cold: Option<Cold>,
+}
+
+/// How an instance came up.
+pub struct Cold {
+    pub start: ColdStart,
+    pub log: String,
+    pub log_cut: LogCut,
 }
 
 /// What a request that waited hears.
 pub enum Answer {
-    Seat(Arc<dyn Instance>),
+    Seat(Seat),
     Refused(Box<Refusal>),
     /// The start that it waited on failed.
     Failed(Box<NoSeat>),
@@ -76,7 +103,7 @@ pub enum Answer {
 
 /// The core's word on a request that has just arrived.
 pub enum Decision {
-    Seat(Arc<dyn Instance>),
+    Seat(Seat),
     Start {
         instance: InstanceId,
         cause: sluice_domain::StartCause,
@@ -112,6 +139,7 @@ impl ScopeState {
             instances: HashMap::new(),
             servings: HashMap::new(),
             waiting: HashMap::new(),
+            colds: HashMap::new(),
             failures: HashMap::new(),
             commands: Vec::new(),
             tape: None,
@@ -135,6 +163,12 @@ impl ScopeState {
 }
 
 impl Core {
+    /// A place in an instance for a request; the first one hears how it came up.
+    pub fn seat(&mut self, instance: Arc<dyn Instance>) -> Seat {
+        let cold = if self.colds.is_empty() { None } else { self.colds.remove(&instance.id()) };
+        Seat { instance, cold }
+    }
+
     /// Applies an event; what follows from it is in `commands` then.
     fn feed(&mut self, now: Millis, event: Event) {
         debug_assert!(self.commands.is_empty());
@@ -164,7 +198,10 @@ impl Core {
             match command {
                 Command::Dispatch { request: of, instance } if of == request => {
                     let found = self.instances.get(&instance).filter(|live| live.instance.is_alive());
-                    decision = found.map_or(Decision::Dead(instance), |live| Decision::Seat(live.instance.clone()));
+                    decision = match found.map(|live| live.instance.clone()) {
+                        Some(instance) => Decision::Seat(self.seat(instance)),
+                        None => Decision::Dead(instance),
+                    };
                     waits = false;
                 }
                 Command::Start { request: Some(of), instance, cause, .. } if of == request => {
@@ -192,9 +229,10 @@ impl Inner {
         self.clock_base + self.deps.clock.monotonic().as_millis() as Millis
     }
 
-    /// A quota profile as the core takes it.
-    pub fn limits_of(&self, quota: &QuotaProfile) -> Limits {
-        let mut limits = Limits::from(quota);
+    /// A quota profile as the core takes it. The grammar of settings is that of the dialect they are made in, also
+    /// under a profile of another cloud.
+    pub fn limits_of(&self, quota: &QuotaProfile, dialect: Dialect) -> Limits {
+        let mut limits = Limits { dialect, ..Limits::from(quota) };
         if self.deps.clock.is_virtual() {
             // Clients wait in real time, which this clock does not show: see `Engine::wait`.
             limits.queue_ms = Millis::from(u32::MAX);
@@ -211,6 +249,22 @@ impl Engine {
         self.carry_out(scope, commands);
     }
 
+    /// The state of a scope that has any.
+    pub(crate) fn known_scope(&self, scope: &Scope, dialect: Dialect) -> Option<Arc<ScopeState>> {
+        self.inner.scopes.read().expect("scopes lock").get(&(scope.clone(), dialect)).cloned()
+    }
+
+    /// Refuses what would make more scopes than instance ids can tell apart.
+    pub(crate) fn admit_scope(&self, scope: &Scope, dialect: Dialect) -> Result<()> {
+        let many = self.inner.scopes.read().expect("scopes lock").len() >= SCOPES_MAX;
+        if !many || self.known_scope(scope, dialect).is_some() {
+            return Ok(());
+        }
+        let message =
+            format!("region '{}' would be one more than the {SCOPES_MAX} that this server keeps", scope.region);
+        Err(Error::quota(Quota::Namespaces, message))
+    }
+
     pub(crate) fn scope_state(&self, scope: &Scope, dialect: Dialect) -> Arc<ScopeState> {
         // The key is built on each call; scopes are few and callers on the request path hold their state already.
         let key = (scope.clone(), dialect);
@@ -220,7 +274,7 @@ impl Engine {
         let mut scopes = self.inner.scopes.write().expect("scopes lock");
         let entry = scopes.entry(key).or_insert_with(|| {
             let quota = QuotaProfile::default_for(dialect, &scope.region);
-            let limits = self.inner.limits_of(&quota);
+            let limits = self.inner.limits_of(&quota, dialect);
             let number = self.inner.next_scope.fetch_add(1, Ordering::Relaxed) + 1;
             let state = ScopeState::new(scope.clone(), dialect, quota, limits, number);
             if let Some(tapes) = &self.inner.deps.tapes {

@@ -5,6 +5,7 @@ use crate::{
     catalog::{Entry, Published},
     qualifier::latest,
     scope::Serving,
+    starts::AHEAD_AT_ONCE,
     versions::as_of,
 };
 use serde_json::{Map, Value};
@@ -14,6 +15,7 @@ use sluice_domain::{
 };
 use sluice_ports::InstanceSpec;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 impl Engine {
     /// Shows a new function, which nothing serves yet.
@@ -57,27 +59,32 @@ impl Engine {
     /// settings that it was published with.
     pub(crate) fn reopen_functions(&self, key: &NamespaceKey) {
         let functions = self.inner.catalog.read().expect("catalog lock").functions_of(key);
+        let mut old = Vec::new();
         for function in functions {
             if function.status == FunctionStatus::Active {
                 self.serve(&function);
             }
             if key.dialect == Dialect::Scf {
-                self.reopen_versions(&function);
+                old.extend(self.reopen_versions(&function));
             }
         }
+        // Before the old pools go, as above.
         self.qualifiers_changed(key);
+        self.retire_all(old);
     }
 
-    fn reopen_versions(&self, function: &Arc<Function>) {
-        let Ok(versions) = self.versions(&function.key) else { return };
-        for version in versions {
+    /// Gives the versions of a function new pools and returns the old ones.
+    fn reopen_versions(&self, function: &Arc<Function>) -> Vec<Arc<Serving>> {
+        let mut old = Vec::new();
+        for version in self.versions(&function.key).unwrap_or_default() {
             let mut serving = Some(self.open_revision(function, Some(&version), None));
             self.change_entry(&function.key, |entry| {
                 let servings = &mut Arc::make_mut(&mut entry.published).servings;
                 serving = serving.take().and_then(|serving| servings.insert(version.number, serving));
             });
-            self.retire_all(serving);
+            old.extend(serving);
         }
+        old
     }
 
     /// Makes a pool: of a function's current code, or of one of its versions as it was published by itself or, for
@@ -121,7 +128,8 @@ impl Engine {
             concurrency: function.config.instance_concurrency.max(1),
             replaces: self.replaced_by(key, number),
         };
-        let serving = Arc::new(Serving { function, pool, scope: scope.clone(), spec, blank_pool });
+        let ahead = Semaphore::new(AHEAD_AT_ONCE);
+        let serving = Arc::new(Serving { function, pool, scope: scope.clone(), spec, blank_pool, ahead });
         scope.core().servings.insert(pool, serving.clone());
         self.tell(&scope, Event::PoolOpened { pool, spec: opened });
         serving

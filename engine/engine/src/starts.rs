@@ -5,31 +5,43 @@
 
 use crate::{
     Engine,
-    invoke::{Cold, NoSeat},
-    scope::{Answer, Live, ScopeState, Serving},
+    invoke::NoSeat,
+    scope::{Answer, Cold, Live, ScopeState, Seat, Serving},
 };
 use sluice_decide::{Command, Event, PoolId};
-use sluice_domain::{ColdStart, InstanceId, Phases, RequestId, StartCause};
-use sluice_ports::{Instance, StartError};
+use sluice_domain::{ColdReason, ColdStart, InstanceId, Phases, RequestId, StartCause};
+use sluice_ports::StartError;
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::sync::Notify;
 
-/// Starts ahead of requests that run at a time: more would only slow down those that requests wait for.
-const AHEAD_AT_ONCE: usize = 8;
+/// Starts of one version ahead of requests that run at a time: more would only slow down those that requests wait for.
+pub const AHEAD_AT_ONCE: usize = 8;
 
 /// Starts that no request carries out.
+#[derive(Default)]
 pub struct Ahead {
-    room: tokio::sync::Semaphore,
     under_way: std::sync::atomic::AtomicU64,
     ended: Notify,
 }
 
-impl Default for Ahead {
-    fn default() -> Self {
-        Self { room: tokio::sync::Semaphore::new(AHEAD_AT_ONCE), under_way: 0.into(), ended: Notify::new() }
+/// One of them, until it has ended in whichever way.
+struct UnderWay(Engine);
+
+impl UnderWay {
+    fn begin(engine: &Engine) -> Self {
+        engine.inner.ahead.under_way.fetch_add(1, Ordering::SeqCst);
+        Self(engine.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let ahead = &self.0.inner.ahead;
+        ahead.under_way.fetch_sub(1, Ordering::SeqCst);
+        ahead.ended.notify_waiters();
     }
 }
 
@@ -59,7 +71,11 @@ impl Engine {
     fn carry_out_one(&self, scope: &Arc<ScopeState>, command: Command, failure: Option<&NoSeat>) {
         match command {
             Command::Stop { instance, reason } => {
-                let live = scope.core().instances.remove(&instance);
+                let live = {
+                    let mut core = scope.core();
+                    core.colds.remove(&instance);
+                    core.instances.remove(&instance)
+                };
                 if let Some(live) = live {
                     tracing::debug!(%instance, ?reason, "stopping instance");
                     live.instance.stop();
@@ -74,11 +90,11 @@ impl Engine {
             }
             Command::Start { instance, pool, request: None, cause } => self.start_ahead(scope, instance, pool, cause),
             Command::Dispatch { request, instance } => {
-                let (sender, live) = {
+                let (sender, answer) = {
                     let mut core = scope.core();
-                    (core.waiting.remove(&request), core.instances.get(&instance).cloned())
+                    let live = core.instances.get(&instance).map(|live| live.instance.clone());
+                    (core.waiting.remove(&request), live.map(|live| Answer::Seat(core.seat(live))))
                 };
-                let answer = live.map(|live| Answer::Seat(live.instance));
                 let taken = match (sender, answer) {
                     (Some(sender), Some(answer)) => sender.send(answer).is_ok(),
                     _ => false,
@@ -101,13 +117,15 @@ impl Engine {
 
     fn start_ahead(&self, scope: &Arc<ScopeState>, instance: InstanceId, pool: PoolId, cause: StartCause) {
         let (engine, scope) = (self.clone(), scope.clone());
-        self.inner.ahead.under_way.fetch_add(1, Ordering::SeqCst);
+        let under_way = UnderWay::begin(self);
         tokio::spawn(async move {
+            let _under_way = under_way;
             let serving = scope.core().servings.get(&pool).cloned();
-            let ahead = &engine.inner.ahead;
             match serving {
                 Some(serving) => {
-                    let _room = ahead.room.acquire().await;
+                    // What requests wait for starts at once.
+                    let nobody_waits = matches!(cause.reason, ColdReason::Provisioned | ColdReason::Expected);
+                    let _room = if nobody_waits { serving.ahead.acquire().await.ok() } else { None };
                     let request = RequestId::new("");
                     let brought = engine.bring_up(&serving, &request, instance, cause, Duration::ZERO).await;
                     if let Err(none) = brought {
@@ -122,8 +140,6 @@ impl Engine {
                 }
                 None => engine.tell(&scope, Event::StartFailed { instance }),
             }
-            ahead.under_way.fetch_sub(1, Ordering::SeqCst);
-            ahead.ended.notify_waiters();
         });
     }
 
@@ -135,7 +151,7 @@ impl Engine {
         id: InstanceId,
         cause: StartCause,
         queue: Duration,
-    ) -> Result<(Arc<dyn Instance>, Cold), Box<NoSeat>> {
+    ) -> Result<Seat, Box<NoSeat>> {
         let _starting = self.inner.start_begins();
         let blank = serving.blank_pool.as_deref().and_then(|pool| self.inner.take_blank(pool));
         let mut spec = serving.spec.clone();
@@ -155,19 +171,26 @@ impl Engine {
                     mount_ms: millis(started.mount),
                     init_ms: millis(started.init),
                 };
-                let live = Live { instance: started.instance.clone(), serving: serving.clone() };
+                let start = ColdStart { cause, from_blank: started.from_blank, phases };
+                let instance = started.instance.clone();
+                let live = Live { instance: started.instance, serving: serving.clone(), start };
+                let mut cold = Some(Cold { start, log: started.log, log_cut: started.log_cut });
+                let ahead = request_id.as_str().is_empty();
                 let now = self.inner.now_ms();
                 let commands = {
                     let mut core = scope.core();
                     core.instances.insert(id, live);
+                    if ahead {
+                        core.colds.extend(cold.take().map(|cold| (id, cold)));
+                    }
                     core.step(now, Event::Ready { instance: id })
                 };
                 self.after_start(scope, commands, id, request_id, None);
-                let start = ColdStart { cause, from_blank: started.from_blank, phases };
-                Ok((started.instance, Cold { start, log: started.log, log_cut: started.log_cut }))
+                Ok(Seat { instance, cold })
             }
             Err(error) => {
-                let (mut none, init) = NoSeat::of_start(error);
+                let free_mib = self.inner.deps.backend.free_memory_mib();
+                let (mut none, init) = NoSeat::of_start(error, free_mib);
                 let phases = Phases { queue_ms: millis(queue), init_ms: millis(init), ..Phases::default() };
                 none.cold_start = Some(ColdStart { cause, from_blank: false, phases });
                 none.instance = Some(id);

@@ -38,6 +38,9 @@ pub struct ScopeLimits {
     pub account: String,
     pub region: String,
     pub dialect: Dialect,
+    /// MB that a function without a reservation may reserve (spec: RSV-04), and that may still be provisioned.
+    pub reservable_mb: Option<u64>,
+    pub provisionable_mb: Option<u64>,
     pub limits: Vec<LimitView>,
 }
 
@@ -90,6 +93,9 @@ pub struct ProvisionPreview {
     /// The number at the beginning of the interval.
     pub target: u64,
     pub changes: Vec<ChangePreview>,
+    /// Whether there was too much to tell, and up to when all of it is told.
+    pub truncated: bool,
+    pub truncated_at: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -151,9 +157,34 @@ impl Engine {
 
     pub fn limits(&self) -> Vec<ScopeLimits> {
         let now = self.inner.now_ms();
-        let mut all: Vec<ScopeLimits> = self.all_scopes().iter().map(|scope| scope_limits(scope, now)).collect();
+        let mut all: Vec<ScopeLimits> = self.all_scopes().iter().map(|scope| self.scope_limits(scope, now)).collect();
         all.sort_by(|a, b| (&a.account, &a.region, a.dialect).cmp(&(&b.account, &b.region, b.dialect)));
         all
+    }
+
+    fn scope_limits(&self, scope: &crate::scope::ScopeState, now: u64) -> ScopeLimits {
+        let (of, dialect) = &scope.key;
+        let tree = scope.core().state.limit_tree(now);
+        let rules: BTreeMap<String, SettingKey> = {
+            let settings = scope.settings.lock().expect("settings lock");
+            settings.rules.iter().map(|(setting, rule)| (rule.0.to_string(), setting.clone())).collect()
+        };
+        let view = |node: sluice_decide::LimitView| {
+            let (name, namespace) = match rules.get(&node.name).filter(|_| node.kind == "alias") {
+                Some((function, qualifier)) => (format!("{}:{qualifier}", function.name), function.namespace.clone()),
+                None => (node.name, node.namespace),
+            };
+            LimitView { kind: node.kind, name, namespace, unit: node.unit, limit: node.limit, used: node.used }
+        };
+        let given = self.concurrency(of, *dialect);
+        ScopeLimits {
+            reservable_mb: given.reservable_mb(0),
+            provisionable_mb: given.provisionable_mb(),
+            account: of.account.to_string(),
+            region: of.region.to_string(),
+            dialect: *dialect,
+            limits: tree.into_iter().map(view).collect(),
+        }
     }
 
     pub fn instance_usage(&self) -> Vec<UsageView> {
@@ -191,26 +222,26 @@ impl Engine {
         let scope = self.scope_state(&key.scope, key.dialect);
         let setting = (key.clone(), provision.qualifier.clone());
         let (id, _) = *scope.settings.lock().expect("settings lock").provisions.get(&setting)?;
-        let core = scope.core();
-        let plan = core.state.plan(id)?;
-        let earlier = plan.preview(self.now().0, from.0, CHANGES);
-        let target = earlier.last().map_or(plan.target(), |change| change.to);
+        // A look far ahead takes a while: nobody has to wait for it.
+        let plan = scope.core().state.plan(id)?.clone();
+        let preview = plan.preview(from.0, until.0, CHANGES);
         let change = |change: &sluice_decide::plan::Change| ChangePreview {
             at: Timestamp(change.at).rfc3339(),
             unix_ms: change.at,
             target: change.to,
             cause: change.cause.to_string(),
         };
-        let all = plan.preview(self.now().0, until.0, CHANGES);
-        let changes = all.iter().filter(|found| found.at > from.0).map(change).collect();
+        let changes = preview.changes.iter().map(change).collect();
         Some(ProvisionPreview {
             dialect: key.dialect,
             region: key.scope.region.to_string(),
             namespace: key.namespace.clone(),
             function: key.name.clone(),
             qualifier: provision.qualifier.clone(),
-            target,
+            target: preview.target,
             changes,
+            truncated: preview.truncated_at.is_some(),
+            truncated_at: preview.truncated_at.map(|at| Timestamp(at).rfc3339()),
         })
     }
 
@@ -220,27 +251,5 @@ impl Engine {
             minutes_to_scale: estimate::minutes_to_scale,
             capacity_tps: estimate::capacity_tps,
         }
-    }
-}
-
-fn scope_limits(scope: &crate::scope::ScopeState, now: u64) -> ScopeLimits {
-    let (of, dialect) = &scope.key;
-    let tree = scope.core().state.limit_tree(now);
-    let rules: BTreeMap<String, SettingKey> = {
-        let settings = scope.settings.lock().expect("settings lock");
-        settings.rules.iter().map(|(setting, rule)| (rule.0.to_string(), setting.clone())).collect()
-    };
-    let view = |node: sluice_decide::LimitView| {
-        let (name, namespace) = match rules.get(&node.name).filter(|_| node.kind == "alias") {
-            Some((function, qualifier)) => (format!("{}:{qualifier}", function.name), function.namespace.clone()),
-            None => (node.name, node.namespace),
-        };
-        LimitView { kind: node.kind, name, namespace, unit: node.unit, limit: node.limit, used: node.used }
-    };
-    ScopeLimits {
-        account: of.account.to_string(),
-        region: of.region.to_string(),
-        dialect: *dialect,
-        limits: tree.into_iter().map(view).collect(),
     }
 }

@@ -1,6 +1,8 @@
 //! `sluice simulate`: what other settings would have done with recorded or made-up traffic.
 
+mod ahead;
 mod chart;
+mod journal;
 mod source;
 
 use crate::client::output::{self, Format};
@@ -8,19 +10,21 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use sluice_domain::{Profile, QuotaProfile};
-use sluice_simulate::{Report, Settings, run as play};
+use sluice_simulate::{Held, Report, Settings};
+use source::{Extent, Progress};
 use std::{fs, path::PathBuf, process::ExitCode};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  sluice simulate --trace traces/ --set burst_per_min=100\n  \
                         sluice simulate --synthetic --functions 10000 --days 2 --compare keep_alive_adaptive=false\n  \
-                        sluice simulate --trace run.journal --chart run.svg")]
+                        sluice simulate --trace run.journal --set burst_per_min=100 --chart run.svg\n\n\
+                        See docs/simulate.md.")]
 pub struct Args {
     #[command(flatten)]
     source: source::Traffic,
-    /// Quota profile to play under: scf-128, scf-64, cloudbase-personal, cloudbase-enterprise, fc
-    #[arg(long, default_value = "scf-128")]
-    profile: String,
+    /// Quota profile to play under, such as scf-64 or fc [default: what a journal recorded, otherwise scf-128]
+    #[arg(long)]
+    profile: Option<String>,
     /// Set a key of the profile; repeat for more. `null` takes a limit away
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -30,9 +34,9 @@ pub struct Args {
     /// `fixed:SECONDS`, or `adaptive` [default: that of the profile]
     #[arg(long, value_name = "POLICY")]
     keep_alive: Option<String>,
-    /// Requests that one instance takes at a time
-    #[arg(long, default_value_t = 1)]
-    concurrency: u32,
+    /// Requests that one instance takes at a time [default: what a journal recorded, otherwise 1]
+    #[arg(long)]
+    concurrency: Option<u32>,
     /// Memory of the host in MB; without it there is as much as is needed
     #[arg(long, value_name = "MB")]
     host_mb: Option<u64>,
@@ -51,19 +55,26 @@ struct Played {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let source = args.source.open()?;
-    let base = quota(&args)?;
-    let mut rules = vec![("as set".to_owned(), base.clone())];
+    let base = Rules::of(&args)?;
+    let mut all = vec![(base.name(&args).to_owned(), base.clone())];
     if !args.compare.is_empty() {
-        rules.push((args.compare.join(" "), patched(&base, &args.compare)?));
+        all.push((args.compare.join(" "), base.with(&args.compare)?));
+    }
+    let source = args.source.open()?;
+    if !source.has_limits() {
+        all[0].0 = "as set".to_owned();
     }
     let mut played = Vec::new();
-    for (name, quota) in rules {
-        let settings = Settings { concurrency: args.concurrency, host_mb: args.host_mb, ..Settings::new(quota) };
-        let workload = source.workload(&args.source);
-        let bar = progress(workload.requests);
-        let report = play(workload, &settings, |requests, _| bar.set_position(requests));
-        bar.finish_and_clear();
+    for (name, rules) in all {
+        let settings = Settings {
+            held: rules.held,
+            concurrency: args.concurrency,
+            host_mb: args.host_mb,
+            ..Settings::new(rules.quota)
+        };
+        let bar = Bar::new();
+        let report = source.play(&args.source, &settings, |extent, progress| bar.show(extent, progress));
+        bar.0.finish_and_clear();
         played.push(Played { name, report });
     }
     if let Some(path) = &args.chart {
@@ -77,45 +88,78 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn quota(args: &Args) -> anyhow::Result<QuotaProfile> {
-    let profile: Profile = serde_json::from_value(json!(args.profile)).with_context(|| {
-        format!(
-            "unknown profile '{}': use scf-128, scf-64, cloudbase-personal, cloudbase-enterprise or fc",
-            args.profile
-        )
-    })?;
-    let base = patched(&QuotaProfile::named(profile), &args.set)?;
-    match args.keep_alive.as_deref() {
-        None => Ok(base),
-        Some("adaptive") => patched(&base, &["keep_alive_adaptive=true".to_owned()]),
-        Some(text) => match text.strip_prefix("fixed:").and_then(|seconds| seconds.parse::<u32>().ok()) {
-            Some(seconds) => {
-                patched(&base, &["keep_alive_adaptive=false".to_owned(), format!("keep_alive_s={seconds}")])
-            }
-            None => bail!("keep-alive '{text}' is unknown: use adaptive or fixed:SECONDS"),
-        },
+/// A quota profile, and how much of it was asked for: that holds against what a journal recorded.
+#[derive(Clone)]
+struct Rules {
+    quota: QuotaProfile,
+    held: Held,
+}
+
+impl Rules {
+    fn of(args: &Args) -> anyhow::Result<Self> {
+        let held = if args.profile.is_some() { Held::All } else { Held::Keys(Default::default()) };
+        let name = args.profile.as_deref().unwrap_or("scf-128");
+        let profile: Profile = serde_json::from_value(json!(name)).with_context(|| format!("profile '{name}'"))?;
+        let rules = Self { quota: QuotaProfile::named(profile), held }.with(&args.set)?;
+        match args.keep_alive.as_deref() {
+            None => Ok(rules),
+            Some("adaptive") => rules.with(&["keep_alive_adaptive=true".to_owned()]),
+            Some(text) => match text.strip_prefix("fixed:").and_then(|seconds| seconds.parse::<u32>().ok()) {
+                Some(seconds) => {
+                    rules.with(&["keep_alive_adaptive=false".to_owned(), format!("keep_alive_s={seconds}")])
+                }
+                None => bail!("keep-alive '{text}' is unknown: use adaptive or fixed:SECONDS"),
+            },
+        }
+    }
+
+    fn with(&self, changes: &[String]) -> anyhow::Result<Self> {
+        let mut patch = Map::new();
+        for change in changes {
+            let (key, value) = change
+                .split_once('=')
+                .with_context(|| format!("'{change}' is not KEY=VALUE, such as burst_per_min=100"))?;
+            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+            patch.insert(key.to_owned(), value);
+        }
+        let quota = self.quota.patched(&patch).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let mut held = self.held.clone();
+        if patch.contains_key("profile") {
+            held = Held::All;
+        }
+        if let Held::Keys(keys) = &mut held {
+            keys.extend(patch.into_iter().map(|(key, _)| key));
+        }
+        Ok(Self { quota, held })
+    }
+
+    /// For the first of the runs of a journal.
+    fn name(&self, args: &Args) -> &'static str {
+        let nothing = self.held == Held::Keys(Default::default()) && args.concurrency.is_none();
+        if nothing { "as recorded" } else { "as set" }
     }
 }
 
-fn patched(base: &QuotaProfile, changes: &[String]) -> anyhow::Result<QuotaProfile> {
-    let mut patch = Map::new();
-    for change in changes {
-        let (key, value) = change
-            .split_once('=')
-            .with_context(|| format!("'{change}' is not KEY=VALUE, such as burst_per_min=100"))?;
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-        patch.insert(key.to_owned(), value);
-    }
-    base.patched(&patch).map_err(|error| anyhow::anyhow!("{error}"))
-}
+/// How far a run is, by whatever is known of its length.
+struct Bar(ProgressBar);
 
-fn progress(requests: Option<u64>) -> ProgressBar {
-    let bar = match requests {
-        Some(requests) => ProgressBar::new(requests),
-        None => ProgressBar::new_spinner(),
-    };
-    let style = "{bar:40} {human_pos} requests, {per_sec}, {elapsed}";
-    bar.with_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()))
+impl Bar {
+    fn new() -> Self {
+        let style = "{bar:40} {percent} %, {msg}, {elapsed}";
+        let bar = ProgressBar::new(1);
+        Self(bar.with_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar())))
+    }
+
+    fn show(&self, extent: Extent, progress: Progress) {
+        let (position, length) = match extent {
+            Extent::Requests(all) => (progress.requests, all),
+            Extent::Millis(all) => (progress.at_ms, all),
+        };
+        self.0.set_length(length.max(1));
+        self.0.set_position(position);
+        let rate = progress.requests as f64 / self.0.elapsed().as_secs_f64().max(0.001);
+        self.0.set_message(format!("{} requests, {rate:.0}/s", progress.requests));
+    }
 }
 
 fn document(played: &[Played]) -> Value {
@@ -140,6 +184,9 @@ fn print(played: &[Played]) {
             of.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
         };
         println!("{}: cold starts: {}", one.name, reasons(&one.report.cold_starts_by_reason));
+        if one.report.failures > 0 {
+            println!("{}: failed: {}", one.name, one.report.failures);
+        }
         if one.report.throttles > 0 {
             println!("{}: throttles: {}", one.name, reasons(&one.report.throttles_by_limit));
         }

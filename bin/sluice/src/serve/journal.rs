@@ -47,14 +47,22 @@ struct Shared {
 }
 
 enum Message {
-    Opening { scope: u64, opening: Box<Opening> },
-    Steps { scope: u64, records: u32, steps: Vec<u8> },
+    /// The first steps of a scope bring its opening along: however many scopes there are, none fills the queue by
+    /// being opened.
+    Steps {
+        scope: u64,
+        opening: Option<Box<Opening>>,
+        records: u32,
+        steps: Vec<u8>,
+    },
     Finish,
 }
 
 /// Steps of a scope that are not on their way yet.
 struct Buffer {
     scope: u64,
+    /// Until it is on its way.
+    opening: Option<Box<Opening>>,
     steps: Vec<u8>,
     records: u32,
     closed: bool,
@@ -148,9 +156,9 @@ impl Shared {
 
     fn open(&self, scope: u64, opening: Opening) -> Arc<Mutex<Buffer>> {
         let mut scopes = self.scopes.lock().expect("journal lock");
-        let buffer = Buffer { scope, steps: Vec::with_capacity(BLOCK + 1024), records: 0, closed: self.is_over() };
-        let opened = buffer.closed || self.send(Message::Opening { scope, opening: Box::new(opening) });
-        let buffer = Arc::new(Mutex::new(Buffer { closed: buffer.closed || !opened, ..buffer }));
+        let opening = Some(Box::new(opening));
+        let buffer = Buffer { scope, opening, steps: Vec::new(), records: 0, closed: self.is_over() };
+        let buffer = Arc::new(Mutex::new(buffer));
         scopes.push(buffer.clone());
         buffer
     }
@@ -182,9 +190,9 @@ impl Shared {
             return;
         }
         let message = buffer.take(self);
-        if let Err(TrySendError::Full(Message::Steps { records, steps, .. })) = self.queue.try_send(message) {
+        if let Err(TrySendError::Full(Message::Steps { opening, records, steps, .. })) = self.queue.try_send(message) {
             let spare = std::mem::replace(&mut buffer.steps, steps);
-            buffer.records = records;
+            (buffer.opening, buffer.records) = (opening, records);
             self.give_back(spare);
         }
     }
@@ -221,7 +229,8 @@ impl Buffer {
         let spare = shared.spare.lock().expect("journal lock").pop();
         let spare = spare.unwrap_or_else(|| Vec::with_capacity(BLOCK + 1024));
         let steps = std::mem::replace(&mut self.steps, spare);
-        Message::Steps { scope: self.scope, records: std::mem::take(&mut self.records), steps }
+        let opening = self.opening.take();
+        Message::Steps { scope: self.scope, opening, records: std::mem::take(&mut self.records), steps }
     }
 }
 

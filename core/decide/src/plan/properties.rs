@@ -126,8 +126,10 @@ proptest! {
     fn a_preview_is_what_then_happens_without_requests(config in any_config(), before in 0..500u64, begin in 0..DAY) {
         let mut plan = plan(Dialect::Fc, &config, 0, before);
         let previewed = plan.preview(begin, begin + 2 * DAY, usize::MAX);
-        plan.advance(begin - 1, Load::default());
-        prop_assert_eq!(previewed, follow(&mut plan, begin + 2 * DAY, Load::default()));
+        follow(&mut plan, begin, Load::default());
+        prop_assert_eq!(previewed.target, plan.target());
+        prop_assert_eq!(previewed.truncated_at, None);
+        prop_assert_eq!(previewed.changes, follow(&mut plan, begin + 2 * DAY, Load::default()));
     }
 
     #[test]

@@ -68,6 +68,7 @@ fn each_scheduled_number_holds_until_the_next() {
     let plan = plan(Dialect::Scf, &config(0, actions, vec![]), start, 0);
     let seen: Vec<_> = plan
         .preview(start, midnight + 2 * DAY, 100)
+        .changes
         .into_iter()
         .map(|change| ((change.at - midnight) / HOUR, change.from, change.to))
         .collect();
@@ -147,10 +148,10 @@ fn tracking_follows_load_by_utilisation() {
     assert_eq!(documented(4, 1), 5);
     assert_eq!(documented(3, 1), 4, "rounded up");
     assert_eq!(documented(100, 10), 13, "an instance that takes ten");
-    // A burst between two looks counts by its mean, rounded up.
+    // A burst between two looks counts by its mean.
     let mut plan = plan(Dialect::Scf, &config(0, vec![], vec![tracking(500_000, 1, 1000)]), 0, 0);
     plan.advance(10_000, Load { in_flight: 0, mean_milli: 2001, per_instance: 1 });
-    assert_eq!(plan.target(), 6);
+    assert_eq!(plan.target(), 5, "4.002 rounded up");
 }
 
 #[test]
@@ -368,11 +369,17 @@ fn a_preview_is_bounded() {
     let actions = vec![action("a", "* * * * * * *", 3), action("b", "*/1 * * * * * *", 8)];
     let plan = plan(Dialect::Scf, &config(0, actions, vec![]), 0, 0);
     assert_eq!(plan.target(), 8);
-    assert_eq!(plan.preview(0, 100 * 365 * DAY, 10), []);
+    let preview = plan.preview(0, 100 * 365 * DAY, 10);
+    assert_eq!((preview.target, preview.changes), (8, vec![]));
+    assert!(preview.truncated_at.is_some(), "it did not look at all those seconds");
     let actions = vec![action("a", "0/2 * * * * * *", 3), action("b", "1/2 * * * * * *", 8)];
     let plan = self::plan(Dialect::Scf, &config(0, actions, vec![]), 0, 0);
-    let preview = plan.preview(5_000, 100 * 365 * DAY, 3);
-    assert_eq!(preview.iter().map(|change| change.at).collect::<Vec<_>>(), [5_000, 6_000, 7_000]);
-    assert_eq!(plan.preview(5_000, 6_000, 10).len(), 2, "both ends included");
-    assert_eq!(plan.preview(5_000, 4_000, 10), []);
+    let far = 1000 * DAY + 5_000;
+    let preview = plan.preview(far, 100 * 365 * DAY, 3);
+    let at = |second: i64| far + second * 1000;
+    assert_eq!(preview.changes.iter().map(|change| change.at).collect::<Vec<_>>(), [at(1), at(2), at(3)]);
+    assert_eq!((preview.target, preview.truncated_at), (8, Some(at(3))));
+    let preview = plan.preview(5_000, 6_000, 10);
+    assert_eq!((preview.changes.len(), preview.truncated_at), (1, None), "what is at the beginning is in force there");
+    assert_eq!(plan.preview(5_000, 4_000, 10).changes, []);
 }

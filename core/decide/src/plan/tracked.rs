@@ -3,8 +3,6 @@
 use super::{Cause, Load, PlanRules};
 use sluice_domain::TrackingStep;
 
-const MILLION: u128 = 1_000_000;
-
 /// How often tracking looks and how fast it goes down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pace {
@@ -114,7 +112,7 @@ impl Policy {
     /// `requests / (utilisation x requests an instance takes)`, rounded up, within the bounds.
     fn wanted(&self, load: &Load) -> u64 {
         let share = u128::from(self.utilization_ppm.max(1)) * u128::from(load.per_instance.max(1));
-        let instances = (u128::from(load.requests()) * MILLION).div_ceil(share);
+        let instances = (u128::from(load.milli()) * 1000).div_ceil(share);
         u64::try_from(instances).unwrap_or(u64::MAX).clamp(self.min, self.max)
     }
 }
@@ -133,9 +131,14 @@ impl Tracked {
 }
 
 impl Load {
-    /// Requests at once: those in progress now, or their mean rounded up if that is more, so that a burst between
+    /// Thousandths of requests at once: those in progress now, or their mean if that is more, so that a burst between
     /// two looks counts.
+    fn milli(&self) -> u64 {
+        self.in_flight.saturating_mul(1000).max(self.mean_milli)
+    }
+
+    /// The same in whole requests, for people.
     pub(super) fn requests(&self) -> u64 {
-        self.in_flight.max(self.mean_milli.div_ceil(1000))
+        self.milli().div_ceil(1000)
     }
 }

@@ -184,12 +184,13 @@ impl Naive {
 
     /// Whether the host has memory, with what idle instances of other pools hold.
     pub fn has_memory(&self, wanted: &Wanted) -> bool {
-        let mb = |of: &dyn Fn(&&Instance) -> bool| -> u64 {
-            self.instances.values().filter(of).map(|instance| self.spec(instance.pool).memory_mb).sum()
-        };
-        let starting = mb(&|instance| !instance.up);
+        let memory = |instance: &Instance| self.spec(instance.pool).memory_mb;
+        let all = || self.instances.values();
+        // One that starts takes a process's worth before the host shows it.
+        let starting: u64 = all().filter(|instance| !instance.up).map(|instance| memory(instance).min(32)).sum();
         let left = wanted.free_mib.saturating_sub(starting);
-        let idle = mb(&|instance| instance.is_idle() && !instance.provisioned && instance.pool != wanted.pool);
+        let others = all().filter(|instance| instance.pool != wanted.pool && !instance.provisioned);
+        let idle: u64 = others.filter(|instance| instance.is_idle()).map(memory).sum();
         left + idle >= self.spec(wanted.pool).memory_mb
     }
 

@@ -38,7 +38,7 @@ fn calls_are_told_in_order_with_what_became_of_them() {
     let mut calls = invocations(Reader::new(bytes.as_slice()).unwrap());
     let told: Vec<_> = calls.by_ref().map(|call| call.unwrap_or_else(|fault| panic!("{fault}"))).collect();
     let shown: Vec<_> = told.iter().map(|call| (call.at - START, call.spec.name.as_str(), call.outcome)).collect();
-    let ran = Outcome::Ran { waited_ms: 100, duration_ms: 1000, start_ms: Some(100) };
+    let ran = Outcome::Ran { waited_ms: 100, duration_ms: 1000, start_ms: Some(100), reusable: true };
     assert_eq!(
         shown,
         [
@@ -49,6 +49,12 @@ fn calls_are_told_in_order_with_what_became_of_them() {
         ]
     );
     assert_eq!(calls.scopes().map(|(number, _)| number).collect::<Vec<_>>(), [1]);
+    assert_eq!(told.iter().map(|call| call.record).collect::<Vec<_>>(), [3, 5, 6, 9]);
+    let set: Vec<_> = calls.settings(1).iter().map(|setting| (setting.record, setting.at)).collect();
+    assert_eq!(set, [(1, START), (2, START)]);
+    let starts: Vec<_> = calls.starts(1).iter().map(|start| (start.pool.0, start.took_ms, start.failed)).collect();
+    assert_eq!(starts, [(0, Some(100), false), (1, Some(20), true)]);
+    assert_eq!(calls.covered(), Some((START, START + 1200)));
 }
 
 #[test]

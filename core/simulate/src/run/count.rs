@@ -4,7 +4,7 @@ use crate::{Point, Report, Waits};
 use serde::Serialize;
 use sluice_decide::Millis;
 use sluice_domain::{ColdReason, StartCause, Throttle};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Waits are exact up to here and then within 3 %: 32 classes for each doubling.
 const EXACT: u64 = 64;
@@ -13,12 +13,13 @@ const CLASSES: usize = 64 + 32 * 40;
 pub struct Count {
     pub requests: u64,
     served: u64,
-    cold: BTreeMap<String, u64>,
+    cold: HashMap<ColdReason, u64>,
     ahead: u64,
-    throttles: BTreeMap<String, u64>,
+    throttles: HashMap<Throttle, u64>,
     waits: Vec<u64>,
     wait_sum: u64,
     wait_max: u64,
+    failures: u64,
     starts: u64,
     stops: u64,
     /// MB times milliseconds.
@@ -40,12 +41,13 @@ impl Count {
         Self {
             requests: 0,
             served: 0,
-            cold: BTreeMap::new(),
+            cold: HashMap::new(),
             ahead: 0,
-            throttles: BTreeMap::new(),
+            throttles: HashMap::new(),
             waits: vec![0; CLASSES],
             wait_sum: 0,
             wait_max: 0,
+            failures: 0,
             starts: 0,
             stops: 0,
             starting: 0,
@@ -104,7 +106,7 @@ impl Count {
             return;
         }
         self.point.cold_starts += 1;
-        *self.cold.entry(word(&cause.reason)).or_default() += 1;
+        *self.cold.entry(cause.reason).or_default() += 1;
     }
 
     pub fn stopped(&mut self) {
@@ -114,7 +116,12 @@ impl Count {
 
     pub fn refused(&mut self, throttle: Throttle) {
         self.point.throttles += 1;
-        *self.throttles.entry(word(&throttle)).or_default() += 1;
+        *self.throttles.entry(throttle).or_default() += 1;
+    }
+
+    /// A request that was neither served nor refused.
+    pub fn failed(&mut self) {
+        self.failures += 1;
     }
 
     pub fn report(mut self, end: Millis) -> Report {
@@ -133,10 +140,11 @@ impl Count {
             span_s: end as f64 / 1000.0,
             requests: self.requests,
             cold_starts: self.cold.values().sum(),
-            cold_starts_by_reason: self.cold,
+            cold_starts_by_reason: worded(&self.cold),
             starts_ahead: self.ahead,
             throttles: self.throttles.values().sum(),
-            throttles_by_limit: self.throttles,
+            throttles_by_limit: worded(&self.throttles),
+            failures: self.failures,
             waits,
             starting_gb_s: self.starting as f64 / 1024.0 / 1000.0,
             peak_instances: self.peak_instances,
@@ -159,6 +167,10 @@ impl Count {
         }
         0
     }
+}
+
+fn worded<K: Serialize>(counts: &HashMap<K, u64>) -> BTreeMap<String, u64> {
+    counts.iter().map(|(key, count)| (word(key), *count)).collect()
 }
 
 /// The word that documents use for a reason.

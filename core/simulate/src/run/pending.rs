@@ -10,9 +10,21 @@ use std::{
 
 #[derive(Clone, Copy, Debug)]
 pub enum Happening {
-    Done { instance: InstanceId, flight: u32 },
-    Ready { instance: InstanceId },
+    Done {
+        instance: InstanceId,
+        flight: u32,
+    },
+    Ready {
+        instance: InstanceId,
+    },
+    /// A start, for this flight.
+    Failed {
+        instance: InstanceId,
+        flight: u32,
+    },
 }
+
+pub const NO_FLIGHT: u32 = u32::MAX;
 
 /// Time in the upper 40 bits, place in `slots` in the lower 24.
 const SLOT_BITS: u32 = 24;

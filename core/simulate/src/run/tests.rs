@@ -1,5 +1,5 @@
 use super::*;
-use crate::synthetic;
+use crate::{Arrival, synthetic};
 use sluice_domain::Profile;
 
 fn subject(memory_mb: u32, cold_ms: u32) -> Subject {

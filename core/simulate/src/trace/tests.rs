@@ -78,6 +78,17 @@ fn azure_2019_counts_become_calls_within_their_minutes() {
     assert_eq!(bad.to_string(), "day:3: 1 'two' is not a number from 0 on");
 }
 
+#[test]
+fn two_recordings_are_not_one() {
+    let (year, other) = ("app,func,end_timestamp,duration\na,f,1.0,0.5\n", file("a-2019.csv", DAY));
+    let say = |files: &[File]| read(files).unwrap_err().to_string();
+    let both = say(&[file("b-2021.csv", year), other, file("durations.csv", DURATIONS)]);
+    assert!(both.starts_with("a-2019.csv: b-2021.csv holds calls too"), "{both}");
+    let twice = say(&[file("x.csv", CALLS), file("y.csv", CALLS), file("m.csv", FUNCTIONS)]);
+    assert!(twice.starts_with("x.csv: y.csv holds calls too"), "{twice}");
+    assert!(read(&[file("d1", DAY), file("d2", DAY)]).is_ok());
+}
+
 /// The shared samples, where they are there.
 #[test]
 fn the_shared_samples_are_read() {

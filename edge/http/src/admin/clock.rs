@@ -54,8 +54,11 @@ pub async fn preview(State(admin): State<Admin>, body: Bytes) -> Reply {
         let message = format!("the interval begins at {}, before now ({})", from.rfc3339(), now.rfc3339());
         return Err(reply::invalid(&message));
     }
-    let preview = admin.engine.preview(from, from.plus_millis(seconds as i64 * 1000));
-    reply::json(&preview)
+    let until = from.plus_millis(seconds as i64 * 1000);
+    let engine = admin.engine.clone();
+    // A busy schedule over a year takes seconds, which nobody else should wait for.
+    let preview = tokio::task::spawn_blocking(move || engine.preview(from, until)).await;
+    reply::json(&preview.map_err(|_| reply::failure(&sluice_domain::Error::internal()))?)
 }
 
 fn instant(text: &str) -> Result<Timestamp, Refused> {

@@ -48,7 +48,7 @@ fn all(call: &Call<'_>, key: &FunctionKey) -> Vec<ProvisionView> {
 /// account's concurrency.
 fn unallocated(call: &Call<'_>, memory_mb: u64) -> u64 {
     let view = call.engine.concurrency(&call.scope, Dialect::Scf);
-    view.total_mb.map_or(NO_LIMIT, |total| total.saturating_sub(view.provisioned_mb) / memory_mb.max(1))
+    view.provisionable_mb().map_or(NO_LIMIT, |free| free / memory_mb.max(1))
 }
 
 fn render(view: &ProvisionView) -> Value {

@@ -133,18 +133,15 @@ fn capacities(min: i64, max: i64) -> Result<(u64, u64), ApiError> {
     Ok((least, most))
 }
 
+/// Two may have the same time: then the later one counts (spec: SCH-04).
 fn actions(given: Option<Vec<TriggerAction>>) -> Result<Vec<ScheduledAction>, ApiError> {
-    let (mut names, mut crons) = (HashSet::new(), HashSet::new());
+    let mut names = HashSet::new();
     let mut actions = Vec::new();
     for action in given.unwrap_or_default() {
         let action = action.read()?;
         if !names.insert(action.name.clone()) {
             let message = format!("two scheduled actions are named '{}': use a name once", action.name);
             return Err(ApiError::new("InvalidParameterValue.ProvisionTriggerNameDuplicate", message));
-        }
-        if !crons.insert(action.expression.clone()) {
-            let message = format!("two scheduled actions have the time '{}': use a time once", action.expression);
-            return Err(ApiError::new("InvalidParameterValue.ProvisionTriggerCronConfigDuplicate", message));
         }
         actions.push(action);
     }

@@ -69,7 +69,6 @@ fn every_kind_of_refusal_has_its_code() {
         (invalid(Field::TriggerName), "InvalidParameterValue.ProvisionTriggerName"),
         (invalid(Field::TriggerNameDuplicate), "InvalidParameterValue.ProvisionTriggerNameDuplicate"),
         (invalid(Field::TriggerCron), "InvalidParameterValue.TriggerCronConfig"),
-        (invalid(Field::TriggerCronDuplicate), "InvalidParameterValue.ProvisionTriggerCronConfigDuplicate"),
         (invalid(Field::TriggerTarget), "InvalidParameterValue.TriggerProvisionedConcurrencyNum"),
         (invalid(Field::AliasName), "InvalidParameterValue.Name"),
         (invalid(Field::AliasRouting), "InvalidParameterValue.RoutingConfig"),

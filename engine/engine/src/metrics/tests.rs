@@ -101,7 +101,14 @@ fn what_bears_one_name_is_one_series() {
         used,
     };
     let limits = vec![node("f", Some(512), 128), node("f", None, 256), node("g", None, 1)];
-    let scope = ScopeLimits { account: "1".into(), region: "r".into(), dialect: Dialect::Fc, limits };
+    let scope = ScopeLimits {
+        account: "1".into(),
+        region: "r".into(),
+        dialect: Dialect::Fc,
+        reservable_mb: None,
+        provisionable_mb: None,
+        limits,
+    };
     let mut out = Text::default();
     versions(&mut out, &[pool.clone(), unused, pool]);
     super::limits(&mut out, &[scope]);

@@ -1,12 +1,11 @@
 //! Where the traffic comes from: files, a journal, or the generator.
 
+use super::{ahead::made_ahead, journal};
 use anyhow::{Context, bail};
-use sluice_journal::{Outcome, Reader, invocations};
-use sluice_simulate::{Arrival, Subject, Trace, Workload, synthetic, trace};
+use sluice_simulate::{Recording, Report, Settings, Trace, Workload, run, run_recorded, synthetic, trace};
 use std::{
-    collections::HashMap,
     fs::{self, File},
-    io::{BufReader, Read},
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -43,13 +42,31 @@ pub struct Traffic {
     /// Time of calls of which a trace does not tell it
     #[arg(long, value_name = "MS", default_value_t = 100)]
     duration_ms: u32,
+    /// Accept a journal that was cut off, as one of a server that was killed is, up to its last whole block
+    #[arg(long)]
+    allow_unfinished: bool,
 }
 
 /// Traffic that can be played more than once.
 pub enum Source {
     Made(synthetic::Settings),
     Recorded(Trace),
-    Journal(Vec<Subject>, Vec<Arrival>, u64),
+    Journal(Recording),
+}
+
+/// How far a run is.
+#[derive(Clone, Copy)]
+pub struct Progress {
+    pub requests: u64,
+    /// Of the time to be played.
+    pub at_ms: u64,
+}
+
+/// What a run has before it. Made-up traffic is known by its time only, unless requests are capped.
+#[derive(Clone, Copy)]
+pub enum Extent {
+    Requests(u64),
+    Millis(u64),
 }
 
 impl Traffic {
@@ -62,7 +79,11 @@ impl Traffic {
             }));
         };
         if is_journal(path)? {
-            return self.journal(path);
+            let mut recording = journal::read(path, self.cold_ms, self.duration_ms, self.allow_unfinished)?;
+            if let Some(cold_ms) = self.all_cold_ms {
+                recording.all_cold(cold_ms);
+            }
+            return Ok(Source::Journal(recording));
         }
         let files = texts(path)?;
         let names: Vec<String> = files.iter().map(|(path, _)| path.display().to_string()).collect();
@@ -76,82 +97,46 @@ impl Traffic {
         };
         Ok(Source::Recorded(Trace::read(&files, defaults)?))
     }
-
-    /// A journal's calls. What was refused has no duration: it gets the mean of its version's, or the given one.
-    fn journal(&self, path: &Path) -> anyhow::Result<Source> {
-        let shown = path.display();
-        let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
-        let reader =
-            Reader::new(BufReader::new(file)).map_err(|fault| anyhow::anyhow!("{shown}: {}", fault.trouble))?;
-        let mut functions: Vec<(Subject, u64, u64)> = Vec::new();
-        let mut known: HashMap<(u64, u32), u32> = HashMap::new();
-        let mut calls: Vec<(u64, u32, Option<u64>)> = Vec::new();
-        let mut first = None;
-        let mut last = 0;
-        for call in invocations(reader) {
-            let call = call.map_err(|fault| anyhow::anyhow!("{shown}: {fault}"))?;
-            let start = *first.get_or_insert(call.at);
-            let index = *known.entry((call.scope, call.pool.0)).or_insert_with(|| {
-                let name = format!("{}:{}", call.spec.name, call.spec.version);
-                let memory_mb = call.spec.memory_mb as u32;
-                functions.push((Subject { name, memory_mb, cold_ms: self.cold_ms, http: true }, 0, 0));
-                functions.len() as u32 - 1
-            });
-            let at = call.at.saturating_sub(start);
-            last = last.max(at);
-            let duration = match call.outcome {
-                Outcome::Ran { duration_ms, start_ms, .. } => {
-                    let (subject, total, count) = &mut functions[index as usize];
-                    if let Some(start_ms) = start_ms {
-                        subject.cold_ms = start_ms as u32;
-                    }
-                    *total += duration_ms;
-                    *count += 1;
-                    Some(duration_ms)
-                }
-                _ => None,
-            };
-            calls.push((at, index, duration));
-        }
-        if calls.is_empty() {
-            bail!("{shown} has no calls");
-        }
-        let mean = |index: u32| match functions[index as usize] {
-            (_, total, count) if count > 0 => total / count,
-            _ => u64::from(self.duration_ms),
-        };
-        let mut arrivals: Vec<Arrival> = calls
-            .iter()
-            .map(|(at_ms, function, duration)| Arrival {
-                at_ms: *at_ms,
-                function: *function,
-                duration_ms: duration.unwrap_or_else(|| mean(*function)) as u32,
-            })
-            .collect();
-        arrivals.sort_by_key(|arrival| arrival.at_ms);
-        Ok(Source::Journal(functions.into_iter().map(|(subject, ..)| subject).collect(), arrivals, last + 1))
-    }
 }
 
 impl Source {
-    pub fn workload(&self, args: &Traffic) -> Workload {
-        let mut workload = match self {
-            Source::Made(settings) => Workload::synthetic(*settings),
-            Source::Recorded(trace) => trace.workload(),
-            Source::Journal(functions, arrivals, span_ms) => Workload {
-                functions: functions.clone(),
-                requests: Some(arrivals.len() as u64),
-                arrivals: Box::new(arrivals.clone().into_iter()),
-                span_ms: *span_ms,
-            },
-        };
-        if let Some(cold_ms) = args.all_cold_ms {
-            workload.functions.iter_mut().for_each(|function| function.cold_ms = cold_ms);
+    /// Whether it brings limits of its own.
+    pub fn has_limits(&self) -> bool {
+        matches!(self, Source::Journal(_))
+    }
+
+    /// Plays it once; `progress` hears what there is to do, and then how far it went.
+    pub fn play(&self, args: &Traffic, settings: &Settings, mut progress: impl FnMut(Extent, Progress)) -> Report {
+        match self {
+            Source::Made(made) => {
+                let workload = made_ahead(shaped(Workload::synthetic(*made), args));
+                // A cap may lie beyond what comes in the time.
+                let extent = args.requests.map_or(Extent::Millis(workload.span_ms), Extent::Requests);
+                run(workload, settings, |requests, at_ms| progress(extent, Progress { requests, at_ms }))
+            }
+            Source::Recorded(trace) => {
+                let workload = shaped(trace.workload(), args);
+                let extent = workload.requests.map_or(Extent::Millis(workload.span_ms), Extent::Requests);
+                run(workload, settings, |requests, at_ms| progress(extent, Progress { requests, at_ms }))
+            }
+            Source::Journal(recording) => {
+                let calls = recording.calls();
+                let extent = Extent::Requests(args.requests.map_or(calls, |limit| limit.min(calls)));
+                let heard = |requests, at_ms| progress(extent, Progress { requests, at_ms });
+                run_recorded(recording, settings, args.requests, heard)
+            }
         }
-        match args.requests {
-            Some(limit) => workload.capped(limit),
-            None => workload,
-        }
+    }
+}
+
+/// With what the flags say about all traffic.
+fn shaped(mut workload: Workload, args: &Traffic) -> Workload {
+    if let Some(cold_ms) = args.all_cold_ms {
+        workload.functions.iter_mut().for_each(|function| function.cold_ms = cold_ms);
+    }
+    match args.requests {
+        Some(limit) => workload.capped(limit),
+        None => workload,
     }
 }
 

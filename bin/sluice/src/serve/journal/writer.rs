@@ -88,22 +88,25 @@ impl<T: Target> Thread<T> {
     }
 
     fn write(&mut self, message: Message) -> io::Result<()> {
-        let piece = match &message {
-            Message::Opening { scope, opening } => self.writer.opening(*scope, opening),
-            Message::Steps { scope, records, steps } => self.writer.steps(*scope, *records, steps),
-            Message::Finish => return Ok(()),
-        };
+        let Message::Steps { scope, opening, records, steps } = message else { return Ok(()) };
+        if let Some(opening) = opening {
+            self.write_block(|writer| writer.opening(scope, &opening))?;
+        }
+        self.write_block(|writer| writer.steps(scope, records, &steps))?;
+        if self.shared.spare.lock().expect("journal lock").len() < SPARE {
+            self.shared.give_back(steps);
+        }
+        Ok(())
+    }
+
+    fn write_block(&mut self, block: impl FnOnce(&mut Writer) -> &[u8]) -> io::Result<()> {
+        let piece = block(&mut self.writer);
         let length = piece.len() as u64;
         if let Err(error) = self.target.write_all(piece) {
             self.writer.retract();
             return Err(error);
         }
         self.length += length;
-        if let Message::Steps { steps, .. } = message
-            && self.shared.spare.lock().expect("journal lock").len() < SPARE
-        {
-            self.shared.give_back(steps);
-        }
         Ok(())
     }
 

@@ -48,7 +48,7 @@ fn crashed_whether_busy_idle_or_starting() {
     assert_eq!(cause(&world.arrive(0)), ColdReason::Crashed.into());
     let starting = world.starting[0];
     world.start_fails(starting);
-    assert_eq!(cause(&world.arrive(0)), ColdReason::Crashed.into());
+    assert_eq!(cause(&world.arrive(0)), ColdReason::StartFailed.into());
     let idle = world.starting[0];
     world.ready(idle);
     world.done(idle);

@@ -73,6 +73,33 @@ fn a_start_that_fails_is_tried_again_after_longer_and_longer() {
 }
 
 #[test]
+fn those_that_die_as_soon_as_they_are_up_are_not_started_without_end() {
+    let mut world = World::with_functions(limits(), 1);
+    world.provide(1, 0, fixed(2));
+    let mut starts = 0;
+    while world.now < 60_000 {
+        while let Some(instance) = world.starting.first().copied() {
+            starts += 1;
+            world.ready(instance);
+            world.feed(Event::Died { instance });
+        }
+        world.now = world.state.next_due().expect("another try");
+        world.feed(Event::Tick);
+    }
+    assert!((4..12).contains(&starts), "{starts} in a minute");
+    assert!(world.state.provision(ProvisionId(1)).unwrap().failures > 0);
+    // One that stays brings the others along.
+    world.ready_all();
+    while world.starting.is_empty() {
+        world.now = world.state.next_due().expect("a look whether it stayed");
+        world.feed(Event::Tick);
+    }
+    world.ready_all();
+    assert_eq!(world.provisioned(0), (2, 2, 2));
+    assert_eq!(world.state.provision(ProvisionId(1)).unwrap().failures, 0);
+}
+
+#[test]
 fn a_change_of_the_setting_tries_at_once() {
     let mut world = World::with_functions(limits(), 1);
     world.provide(1, 0, fixed(1));
