@@ -45,6 +45,8 @@ struct Shelf {
     waiting: VecDeque<oneshot::Sender<io::Result<Slot>>>,
     /// Sandboxes that are gone and whose slots are to be taken apart.
     spent: Vec<Slot>,
+    /// Whose turn it is when there are many of both.
+    turn: bool,
     closed: bool,
 }
 
@@ -180,6 +182,9 @@ impl Uids {
     }
 }
 
+/// So many of the dead wait until nobody else does; beyond that they go in turns with those who are served.
+const SPENT_MAX: usize = 128;
+
 /// What the thread does: first those who wait, then the dead, then the reserve.
 enum Task {
     Serve(oneshot::Sender<io::Result<Slot>>),
@@ -229,7 +234,10 @@ fn next_task(slots: &Slots) -> Option<Option<Task>> {
         if shelf.closed {
             return None;
         }
-        if let Some(waiter) = shelf.waiting.pop_front() {
+        // Under a storm of starts the dead have their turn as well: they hold the addresses that the living want.
+        shelf.turn = !shelf.turn;
+        let dead_first = shelf.turn && shelf.spent.len() >= SPENT_MAX;
+        if !dead_first && let Some(waiter) = shelf.waiting.pop_front() {
             return Some(Some(Task::Serve(waiter)));
         }
         if let Some(spent) = shelf.spent.pop() {

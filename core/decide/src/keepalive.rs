@@ -7,8 +7,8 @@
 //!   the most recently used instance served first, the tenth is needed exactly when ten requests run at once, so
 //!   [`Habits`] learns from the time between leaving ten and coming back to ten, whatever was kept.
 //! - **Worth.** Not a percentile, but a price: keeping goes on as long as the cold starts that it can be expected to
-//!   save are worth more than the memory it takes. One knob for all functions, [`Fixed::keep_ms`]: a fixed window
-//!   that long takes about as much memory in all.
+//!   save are worth more than the memory it takes. One knob for all functions, [`Fixed::keep_ms`]: the longer, the
+//!   fewer cold starts and the more memory.
 //! - **Timers** are recognised from their even gaps; for them nothing is kept, and an instance started in time.
 //!
 //! Integers only, no clock: the same calls give the same windows. Costs: tens of nanoseconds per call; 80 bytes for
@@ -33,9 +33,12 @@ const ENOUGH_GAPS: u32 = 2;
 const EXACT: u32 = 128;
 /// How long a start takes while none was seen.
 const START_MS: u32 = 1_000;
-/// One cold start is worth so many thousandths of a GB kept for the length of the fixed window. Fitted, on seeds of the
-/// synthetic workload, so that both take the same memory in all.
-const WORTH_THOUSANDTHS: u64 = 1_150;
+/// One cold start is worth so many thousandths of a GB kept for the length of the fixed window: with the usual five
+/// minutes, 128 MB for a little over three. The less a cold start is worth, the more memory is saved for each one more:
+/// against the fixed window with as many cold starts, a fifth at a worth of one GB, three tenths here.
+const WORTH_THOUSANDTHS: u64 = 80;
+/// Of an instance beyond the first, while too little is known of when it is needed: this part of the fixed window.
+const DEEPER_PART: Millis = 10;
 
 /// What is known of one function's calls.
 #[derive(Clone, Debug, Default)]
@@ -130,7 +133,7 @@ impl Habits {
         match self.levels.get(level) {
             Some(level) if level.gaps.seen() >= ENOUGH_GAPS => self.for_gaps(&level.gaps, fixed),
             known => Window {
-                keep_ms: fixed.keep_ms,
+                keep_ms: if level == 0 { fixed.keep_ms } else { fixed.keep_ms / DEEPER_PART },
                 prewarm_after_ms: None,
                 prewarm_until_ms: 0,
                 why: Why::Unknown { gaps: known.map_or(0, |level| level.gaps.seen()) },

@@ -52,7 +52,7 @@ fn gaps_that_end_soon_are_kept_for_and_long_ones_not() {
         (0..5).map(move |call| n * 180 * MINUTE + n * n % 47 * MINUTE + call * (4_000 + n * call % 23 * 1_500))
     };
     let habits = called((1..40).flat_map(calls));
-    let window = habits.window(1, &fixed(512));
+    let window = habits.window(1, &fixed(128));
     assert!((30_000..3 * MINUTE).contains(&window.keep_ms), "{window:?}");
     assert!(window.why.to_string().contains(" gaps were under "), "{}", window.why);
     // What weighs less is kept longer, and so is everything when the fixed window is generous.
