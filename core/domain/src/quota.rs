@@ -100,7 +100,8 @@ pub struct QuotaProfile {
     pub description_chars: u32,
     /// MB cap of single namespaces, by name; a namespace that is not listed has none of its own.
     pub namespace_concurrency_mb: std::collections::BTreeMap<String, u64>,
-    /// How long an idle instance is kept for reuse, while too little is known of a function.
+    /// How long an idle instance is kept for reuse, while too little is known of a function. The larger, the more memory
+    /// a cold start is worth.
     pub keep_alive_s: u32,
     /// Learn from the gaps between a function's calls how long to keep its instances (spec: CON-10).
     pub keep_alive_adaptive: bool,
