@@ -81,6 +81,8 @@ def test_none_of_what_is_wanted_is_there_while_its_code_cannot_be_imported(regio
         assert region.provisioned(name) == (2, 0), "it is tried again and fails again"
         assert region.scf.provisions(name)["1"]["Status"] == "Failed"
     assert "no way" in region.scf.provisions(name)["1"]["StatusReason"]
+    # It would be tried every minute of the weeks that other tests let pass.
+    region.scf.delete(name)
 
 
 def test_letting_go_does_not_cut_a_request(region):
