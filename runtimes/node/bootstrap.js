@@ -549,14 +549,9 @@ class Fc {
   }
 
   contextOf(call) {
-    const { init } = this;
-    const service = init.service || {};
-    const log = (level) => (...args) => {
-      const line = `${this.prefix(call.id, level)}${util.format(...args)}\n`;
-      // It belongs to this call, also when another one's code runs it.
-      if (several === null) process.stdout.write(line);
-      else writeLog(line, call);
-    };
+    const [init, service] = [this.init, this.init.service || {}];
+    const print = (line) => (several === null ? process.stdout.write(line) : writeLog(line, call)); // of this call
+    const log = (level) => (...args) => print(`${this.prefix(call.id, level)}${util.format(...args)}\n`);
     return Object.assign({}, this.context, {
       requestId: call.id,
       service: {
