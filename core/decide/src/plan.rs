@@ -169,12 +169,7 @@ impl Plan {
     /// that a waiting scale-in goes on waiting. Nothing changes on an error.
     pub fn follow_rules(&mut self, config: &ProvisionConfig, rules: &PlanRules, now: i64) -> Result<(), PlanError> {
         let mut plan = Plan::new(config, rules, self.since, now.max(self.done), self.target)?;
-        for (policy, old) in plan.policies.iter_mut().zip(&self.policies) {
-            if policy.open.is_some() && old.open.is_some() {
-                policy.open = old.open.clone();
-            }
-        }
-        plan.target = plan.combined();
+        plan.keep_tracking(self);
         *self = plan;
         Ok(())
     }

@@ -5,7 +5,6 @@
 
 mod failure;
 mod log;
-mod receipt;
 
 use crate::{
     call::{Answer, Call},
@@ -72,7 +71,11 @@ fn ran(call: &Call<'_>, target: &Qualified<'_>, named: Arc<Function>, invocation
 fn refused(call: &Call<'_>, refusal: Refusal, failure: &Failure) -> Response<Bytes> {
     let mut response = refusal.into_response(call.request_id);
     if let Some(receipt) = &failure.refusal {
-        receipt::describe(response.headers_mut(), receipt);
+        for (name, value) in sluice_engine::receipt_headers(receipt) {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
     }
     response
 }

@@ -19,7 +19,6 @@ mod listing;
 mod loglines;
 mod outcome;
 mod params;
-mod receipt;
 mod request;
 mod settings;
 pub mod signature;
@@ -29,7 +28,7 @@ pub use request::claims;
 use bytes::Bytes;
 use call::Call;
 use error::ApiError;
-use http::{Request, Response, request::Parts};
+use http::{HeaderValue, Request, Response, request::Parts};
 use sluice_domain::{Refusal, RequestId};
 use sluice_engine::Engine;
 use std::sync::OnceLock;
@@ -56,7 +55,11 @@ impl Scf {
         }
         let mut response = envelope::response(answer, request_id.as_str());
         if let Some(receipt) = receipt.get() {
-            receipt::describe(response.headers_mut(), receipt);
+            for (name, value) in sluice_engine::receipt_headers(receipt) {
+                if let Ok(value) = HeaderValue::try_from(value) {
+                    response.headers_mut().insert(name, value);
+                }
+            }
         }
         response
     }

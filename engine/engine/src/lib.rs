@@ -36,6 +36,6 @@ pub use clock::Running;
 pub use concurrency::{ConcurrencyView, NamespaceConcurrency, ProvisionStatus, ProvisionView, on_demand_etag};
 pub use pools::{BlankView, InstanceView};
 pub use qualifier::{FunctionAt, ServiceAt};
-pub use receipts::{Explanation, cause as cause_in_words};
+pub use receipts::{Explanation, cause as cause_in_words, headers as receipt_headers};
 pub use scope::Tape;
 pub use views::{ChangePreview, Estimates, LimitView, PoolView, Preview, ProvisionPreview, ScopeLimits, UsageView};

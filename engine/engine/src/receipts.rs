@@ -91,6 +91,21 @@ pub fn cause(cause: StartCause) -> String {
     }
 }
 
+/// The receipt of a refusal in headers, by name: which limit, where it stood, when a retry can pass. They are not the
+/// vendors'; their clients pass on what they do not know.
+pub fn headers(refusal: &Refusal) -> Vec<(&'static str, String)> {
+    let mut headers = vec![
+        ("x-sluice-limit", refusal.throttle.as_str().to_owned()),
+        ("x-sluice-limit-value", refusal.limit.to_string()),
+        ("x-sluice-limit-used", refusal.used.to_string()),
+    ];
+    // A name that no header can carry is left out; the record has it.
+    let scope = refusal.scope.as_ref().filter(|scope| scope.chars().all(|char| matches!(char, ' '..='~' | '\t')));
+    headers.extend(scope.map(|scope| ("x-sluice-limit-scope", scope.clone())));
+    headers.extend(refusal.retry.after_s().map(|seconds| ("retry-after", seconds.to_string())));
+    headers
+}
+
 /// What a refused caller reads.
 pub fn sentence(function: &Function, refusal: &Refusal) -> String {
     let name = &function.key.name;
@@ -142,4 +157,36 @@ pub fn sentence(function: &Function, refusal: &Refusal) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(scope: Option<&str>, retry: Retry) -> Vec<(&'static str, String)> {
+        let scope = scope.map(str::to_owned);
+        let receipt =
+            Refusal { throttle: Throttle::Burst, scope, limit: 300, used: 301, holders: vec![], retry, waited_ms: 0 };
+        let mut found = headers(&receipt);
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn a_receipt_is_told_in_headers() {
+        let pair = |name: &'static str, value: &str| (name, value.to_owned());
+        let whole = described(Some("svc"), Retry::After { after_ms: 1001 });
+        let expected = [
+            pair("retry-after", "2"),
+            pair("x-sluice-limit", "burst"),
+            pair("x-sluice-limit-scope", "svc"),
+            pair("x-sluice-limit-used", "301"),
+            pair("x-sluice-limit-value", "300"),
+        ];
+        assert_eq!(whole, expected);
+        let least = described(None, Retry::Never);
+        assert_eq!(least, [expected[1].clone(), expected[3].clone(), expected[4].clone()]);
+        assert_eq!(described(Some("命名"), Retry::About { after_ms: 0 }), least, "no scope, no time known");
+        assert_eq!(described(Some("a\r\nb: c"), Retry::Never), least, "nothing that could end a header");
+    }
 }
