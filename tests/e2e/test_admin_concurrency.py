@@ -1,7 +1,7 @@
 """The native admin API, where it shows and moves what decides: limits, versions, usage, the clock, previews, plans."""
 
 import pytest
-from harness import REGION
+from harness import REGION, Background, wait_until, zip_of
 
 NEW_PATHS = [
     ("GET", "limits"),
@@ -61,6 +61,19 @@ def test_usage_is_instance_time_by_the_clock(region):
     assert usage["on_demand_busy_ms"] == 30_000, "with a request"
     assert usage["on_demand_ms"] == 90_000, "and until it was reclaimed"
     assert (usage["provisioned_ms"], usage["provisioned_idle_ms"]) == (0, 0)
+
+
+def test_a_start_takes_no_time_of_a_virtual_clock(region):
+    code = zip_of({"index.py": "import time\ntime.sleep(1)\ndef main_handler(event, context):\n    time.sleep(3)\n"})
+    name = region.scf.create("slow", code, MemorySize=128, Timeout=60)
+    call = Background(region.scf.invoke, name, {})
+    wait_until(lambda: sum(pool["starting"] for pool in region.pools(name)) == 1, 30, "a start")
+    region.advance(30)
+    assert [pool["starting"] for pool in region.pools(name)] == [0], "an advance waited for it"
+    assert call.result(30).ok
+    region.advance(0)
+    (found,) = [one for one in region.server.admin("GET", "usage").json()["versions"] if one["function"] == name]
+    assert found["on_demand_busy_ms"] == 30_000, "the call began before the clock moved"
 
 
 def test_a_virtual_clock_stands_still_until_it_is_moved(virtual_server):

@@ -114,8 +114,10 @@ class Region:
         calls = [Background(self.scf.invoke, name, {"sleep": seconds}, **fields) for _ in range(count)]
 
         def running():
-            starting = sum(pool["starting"] for pool in self.pools(name))
-            return starting == 0 and self.in_flight(name) >= before + count
+            # One look: between two, calls would have gone on.
+            pools = self.pools(name)
+            in_flight = sum(pool["in_flight"] for pool in pools)
+            return all(pool["starting"] == 0 for pool in pools) and in_flight >= before + count
 
         wait_until(running, 30, f"{count} calls of {name} run")
 

@@ -233,9 +233,9 @@ impl State {
         self.provisions.get(&id).map(|found| &found.plan)
     }
 
-    /// Starts that a person or a setting asked for and that have not ended: an advance of the clock waits for them.
-    pub fn starting(&self) -> u64 {
-        self.pools.iter().flatten().map(|pool| u64::from(pool.starting)).sum()
+    /// Whether there are starts that have not ended: an advance of the clock waits for them.
+    pub fn is_starting(&self) -> bool {
+        self.starting_mb > 0
     }
 
     /// Idle instances of a pool that are ready for the next request.

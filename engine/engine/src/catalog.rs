@@ -8,7 +8,7 @@ use crate::{
     pools::Blanks,
     records::Records,
     scope::{ScopeState, Serving},
-    starts::Ahead,
+    starts::Starts,
 };
 use sluice_decide::RuleId;
 use sluice_domain::{
@@ -41,7 +41,7 @@ pub struct Inner {
     pub next_draw: AtomicU64,
     /// What the core's clock shows where the monotonic one shows nothing.
     pub clock_base: u64,
-    pub ahead: Ahead,
+    pub starts: Starts,
     /// Held while a virtual clock is moved.
     pub advancing: Mutex<()>,
     pub next_request: AtomicU64,

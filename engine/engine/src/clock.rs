@@ -61,7 +61,7 @@ impl Engine {
             return Err(Error::invalid(Field::Other("seconds"), message));
         }
         let _one_at_a_time = self.inner.advancing.lock().await;
-        self.inner.ahead.none().await;
+        self.nothing_starts().await;
         if running == Running::Age {
             self.age_running(Duration::from_secs(seconds));
         }
@@ -76,7 +76,7 @@ impl Engine {
             let next = due.map_or(target, |due| due.clamp(now, target));
             clock.advance(Duration::from_millis(next - now));
             self.tick_all();
-            self.inner.ahead.none().await;
+            self.nothing_starts().await;
             if next == target && self.all_scopes().iter().all(|scope| self.nothing_due(scope, target)) {
                 break;
             }

@@ -5,7 +5,7 @@ use crate::{
     catalog::{Entry, Inner, Memory, SettingKey, check_if_match, port_error},
     pools::Blanks,
     records::{Counters, Records},
-    starts::Ahead,
+    starts::Starts,
 };
 use bytes::Bytes;
 use sluice_decide::Event;
@@ -48,7 +48,7 @@ impl Engine {
             blanks: Blanks::default(),
             next_draw: 0.into(),
             clock_base,
-            ahead: Ahead::default(),
+            starts: Starts::default(),
             advancing: Mutex::new(()),
             next_request: 1.into(),
             next_scope: 0.into(),

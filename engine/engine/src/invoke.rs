@@ -11,7 +11,7 @@ use crate::{
     catalog::Entry,
     qualifier::{Target, latest},
     scope::{Answer, Decision, Seat, Serving},
-    starts::millis,
+    starts::{UnderWay, millis},
 };
 use bytes::Bytes;
 use runs_on::{Gone, RunsOn};
@@ -176,6 +176,7 @@ impl Engine {
             match decision {
                 Decision::Seat(seat) => return Ok(seat),
                 Decision::Start { instance, cause } => {
+                    let _under_way = UnderWay::begin(self);
                     let queue = self.inner.deps.clock.stopwatch().saturating_sub(arrived);
                     let brought = self.bring_up(serving, &request.request_id, instance, cause, queue).await;
                     return brought.map_err(Miss::None);

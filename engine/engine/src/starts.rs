@@ -12,7 +12,10 @@ use sluice_decide::{Command, Event, PoolId};
 use sluice_domain::{ColdReason, ColdStart, InstanceId, Phases, RequestId, StartCause};
 use sluice_ports::StartError;
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::Notify;
@@ -20,47 +23,47 @@ use tokio::sync::Notify;
 /// Starts of one version ahead of requests that run at a time: more would only slow down those that requests wait for.
 pub const AHEAD_AT_ONCE: usize = 8;
 
-/// Starts that no request carries out.
+/// Starts that are carried out now.
 #[derive(Default)]
-pub struct Ahead {
-    under_way: std::sync::atomic::AtomicU64,
+pub struct Starts {
+    under_way: AtomicU64,
     ended: Notify,
 }
 
 /// One of them, until it has ended in whichever way.
-struct UnderWay(Engine);
+pub(crate) struct UnderWay(Engine);
 
 impl UnderWay {
-    fn begin(engine: &Engine) -> Self {
-        engine.inner.ahead.under_way.fetch_add(1, Ordering::SeqCst);
+    pub fn begin(engine: &Engine) -> Self {
+        engine.inner.starts.under_way.fetch_add(1, Ordering::SeqCst);
         Self(engine.clone())
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let ahead = &self.0.inner.ahead;
-        ahead.under_way.fetch_sub(1, Ordering::SeqCst);
-        ahead.ended.notify_waiters();
+        let starts = &self.0.inner.starts;
+        starts.under_way.fetch_sub(1, Ordering::SeqCst);
+        starts.ended.notify_waiters();
     }
 }
 
-impl Ahead {
-    /// Waits until none is under way.
-    pub async fn none(&self) {
+impl Engine {
+    /// Waits until nothing starts: neither is a start carried out nor has the core decided one that is yet to begin.
+    pub(crate) async fn nothing_starts(&self) {
+        let starts = &self.inner.starts;
         loop {
-            let ended = self.ended.notified();
+            let ended = starts.ended.notified();
             tokio::pin!(ended);
             ended.as_mut().enable();
-            if self.under_way.load(Ordering::SeqCst) == 0 {
+            let decided = self.all_scopes().iter().any(|scope| scope.core().state.is_starting());
+            if !decided && starts.under_way.load(Ordering::SeqCst) == 0 {
                 return;
             }
             ended.await;
         }
     }
-}
 
-impl Engine {
     pub(crate) fn carry_out(&self, scope: &Arc<ScopeState>, commands: Vec<Command>) {
         for command in commands {
             self.carry_out_one(scope, command, None);
