@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Plays a trace against a real server, in real time, and against `sluice simulate`, and shows both.
 
-    SLUICE_BIN=target/release/sluice .venv/bin/python scripts/predict.py TRACE [CONCURRENCY_MB]
+    SLUICE_BIN=target/release/sluice .venv/bin/python scripts/predict.py TRACE [CONCURRENCY_MB [RUNS]]
 
 TRACE is a folder in the iluvatar format. Each function sleeps for as long as the trace says that it runs warm. Memory is
 rounded up to what the profile offers, in both. How long a start takes is not taken from the trace but measured: the
 median of the first calls of the functions, less what they sleep.
+
+Under a limit two runs of the server differ, as which of two calls comes a millisecond earlier decides who is refused. So
+the server plays it RUNS times, the simulation 31 times with calls up to 2 ms late, and medians are compared.
 """
 
 import asyncio
@@ -106,27 +109,42 @@ def played(trace, limit):
         first.setdefault(name, (ended - sent) * 1000 - int(functions[name]["warm_dur_ms"]))
     print(f"calls were late by {statistics.median(late) * 1000:.1f} ms, at most {max(late) * 1000:.0f} ms", file=sys.stderr)
     instance_s = sum(row["on_demand_ms"] for row in usage) / 1000
-    counts = {"cold_starts": cold, "throttles": throttles, "instance_s": instance_s}
+    counts = {"cold_starts": int(cold), "throttles": throttles, "instance_s": instance_s}
     return counts, max(1, round(statistics.median(first.values())))
 
 
 def simulated(trace, limit, cold_ms):
+    """The run in the middle, and (least, most) of all."""
     command = [binary(), "simulate", "--trace", str(trace), "--all-cold-ms", str(cold_ms), "--output", "json"]
     command += ["--set", f"concurrency_mb={json.dumps(limit)}", "--set", "burst_per_min=null"]
-    report = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["runs"][0]["report"]
+    command += ["--jitter-ms", "2", "--runs", "31"]
+    (played,) = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["runs"]
+    report, spread = played["report"], played["spread"]
     instance_s = report["busy_instance_s"] + report["idle_instance_s"]
-    return {"cold_starts": report["cold_starts"], "throttles": report["throttles"], "instance_s": instance_s}
+    told = {"cold_starts": report["cold_starts"], "throttles": report["throttles"], "instance_s": instance_s}
+    return told, {key: (spread[key]["least"], spread[key]["most"]) for key in ("cold_starts", "throttles")}
 
 
 def main():
     trace = pathlib.Path(sys.argv[1])
-    limit = int(sys.argv[2]) if len(sys.argv) > 2 else None
-    real, cold_ms = played(trace, limit)
-    told = simulated(trace, limit, cold_ms)
+    limit = json.loads(sys.argv[2]) if len(sys.argv) > 2 else None
+    runs = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    found = []
+    for number in range(runs):
+        found.append(played(trace, limit))
+        print(f"run {number + 1}: {found[-1][0]}, a start took {found[-1][1]} ms", file=sys.stderr, flush=True)
+    cold_ms = round(statistics.median(took for _, took in found))
+    told, spread = simulated(trace, limit, cold_ms)
     print(f"a start took {cold_ms} ms; concurrency_mb={limit}")
-    for key, value in real.items():
-        off = f"{(told[key] / value - 1) * 100:+.1f} %" if value else ""
-        print(f"{key:12} real {value:10.1f}   simulated {told[key]:10.1f}   {off}")
+    for key in told:
+        values = [counts[key] for counts, _ in found]
+        real = statistics.median(values)
+        off = f"{(told[key] / real - 1) * 100:+.1f} %" if real else ""
+        between = "{:.0f} to {:.0f}".format(*spread[key]) if key in spread else ""
+        print(
+            f"{key:12} real {real:10.1f} ({min(values):.0f} to {max(values):.0f})"
+            f"   simulated {told[key]:10.1f} ({between})   {off}"
+        )
 
 
 main()

@@ -1,6 +1,17 @@
 """Provisioned concurrency of SCF over time: what is started, kept, replaced and let go, and what it does not change."""
 
+import pytest
+
 from harness import Background, wait_until, zip_of
+from virtual import Region
+
+
+@pytest.fixture(params=["virtual_server", "server"], ids=["virtual clock", "real clock"])
+def place(request):
+    """A region under a clock that stands still, and one under a clock that goes: scenarios come out the same."""
+    made = Region(request.getfixturevalue(request.param))
+    yield made
+    made.clean()
 
 
 def cold_starts(region, results):
@@ -138,110 +149,110 @@ def test_adaptive_speed_starts_more_while_many_are_missing(region):
     assert region.provisioned(name) == (20, 6)
 
 
-def test_scenario_default(region):
-    name = region.function()
-    results = region.attempt(name, 3, seconds=2)
+def test_scenario_default(place):
+    name = place.function()
+    results = place.attempt(name, 3, seconds=2)
     # spec: PRO-11
-    assert cold_starts(region, results) == 3
+    assert cold_starts(place, results) == 3
 
 
-def test_scenario_shut_down(region):
-    name = region.published()
-    region.scf.reserve(name, 0)
-    region.scf.provision(name, "1", 1)
-    wait_until(lambda: region.provisioned(name) == (1, 1))
+def test_scenario_shut_down(place):
+    name = place.published()
+    place.scf.reserve(name, 0)
+    place.scf.provision(name, "1", 1)
+    wait_until(lambda: place.provisioned(name) == (1, 1))
     # spec: PRO-12
-    assert {region.scf.invoke(name, Qualifier="1").status for _ in range(3)} == {432}
+    assert {place.scf.invoke(name, Qualifier="1").status for _ in range(3)} == {432}
 
 
-def test_scenario_reserved_only(region):
-    name = region.function()
-    region.scf.reserve(name, 3 * 128)
-    results = region.attempt(name, 4)
+def test_scenario_reserved_only(place):
+    name = place.function()
+    place.scf.reserve(name, 3 * 128)
+    results = place.attempt(name, 4)
     # spec: PRO-13
     assert [result.status for result in refusals(results)] == [432]
-    assert cold_starts(region, [result for result in results if result.ok]) == 3
+    assert cold_starts(place, [result for result in results if result.ok]) == 3
 
 
-def test_scenario_80_percent(region):
-    name = region.published()
-    region.scf.reserve(name, 7 * 128)
-    region.scf.provision(name, "1", 4)
-    wait_until(lambda: region.provisioned(name) == (4, 4))
-    results = region.attempt(name, 5, Qualifier="1")
+def test_scenario_80_percent(place):
+    name = place.published()
+    place.scf.reserve(name, 7 * 128)
+    place.scf.provision(name, "1", 4)
+    wait_until(lambda: place.provisioned(name) == (4, 4))
+    results = place.attempt(name, 5, Qualifier="1")
     # spec: PRO-14
-    assert refusals(results) == [] and cold_starts(region, results) == 1
-    again = region.attempt(name, 5, seconds=2, Qualifier="1")
-    assert cold_starts(region, again) == 0, "the fifth has been initialised once"
-    many = region.attempt(name, 8, Qualifier="1")
+    assert refusals(results) == [] and cold_starts(place, results) == 1
+    again = place.attempt(name, 5, seconds=2, Qualifier="1")
+    assert cold_starts(place, again) == 0, "the fifth has been initialised once"
+    many = place.attempt(name, 8, Qualifier="1")
     assert [result.status for result in refusals(many)] == [432]
 
 
-def test_scenario_100_percent(region):
-    name = region.published()
-    region.scf.reserve(name, 6 * 128)
-    region.scf.provision(name, "1", 4)
-    wait_until(lambda: region.provisioned(name) == (4, 4))
+def test_scenario_100_percent(place):
+    name = place.published()
+    place.scf.reserve(name, 6 * 128)
+    place.scf.provision(name, "1", 4)
+    wait_until(lambda: place.provisioned(name) == (4, 4))
     # spec: PRO-15
-    assert cold_starts(region, region.attempt(name, 4, seconds=2, Qualifier="1")) == 0
-    results = region.attempt(name, 7, Qualifier="1")
+    assert cold_starts(place, place.attempt(name, 4, seconds=2, Qualifier="1")) == 0
+    results = place.attempt(name, 7, Qualifier="1")
     assert [result.status for result in refusals(results)] == [432]
-    assert cold_starts(region, [result for result in results if result.ok]) == 2
+    assert cold_starts(place, [result for result in results if result.ok]) == 2
 
 
-def test_scenario_full(region):
-    name = region.published()
-    region.scf.reserve(name, 3 * 128)
-    region.scf.provision(name, "1", 3)
-    wait_until(lambda: region.provisioned(name) == (3, 3))
-    results = region.attempt(name, 4, Qualifier="1")
+def test_scenario_full(place):
+    name = place.published()
+    place.scf.reserve(name, 3 * 128)
+    place.scf.provision(name, "1", 3)
+    wait_until(lambda: place.provisioned(name) == (3, 3))
+    results = place.attempt(name, 4, Qualifier="1")
     # spec: PRO-16
     assert [result.status for result in refusals(results)] == [432]
-    assert cold_starts(region, [result for result in results if result.ok]) == 0
+    assert cold_starts(place, [result for result in results if result.ok]) == 0
 
 
-def test_scenario_more_than_can_run(region):
-    name = region.published()
-    region.scf.reserve(name, 2 * 128)
-    region.scf.provision(name, "1", 3)
+def test_scenario_more_than_can_run(place):
+    name = place.published()
+    place.scf.reserve(name, 2 * 128)
+    place.scf.provision(name, "1", 3)
     # spec: PRO-17, QSY-07, PRO-10
-    wait_until(lambda: region.provisioned(name) == (3, 3))
-    results = region.attempt(name, 3, Qualifier="1")
+    wait_until(lambda: place.provisioned(name) == (3, 3))
+    results = place.attempt(name, 3, Qualifier="1")
     assert [result.status for result in refusals(results)] == [432]
 
 
-def test_traffic_moves_between_versions_without_a_cold_start(region):
-    name = region.published()
-    region.scf.reserve(name, 3 * 128)
+def test_traffic_moves_between_versions_without_a_cold_start(place):
+    name = place.published()
+    place.scf.reserve(name, 3 * 128)
     # spec: PRO-19
-    region.scf.call("CreateAlias", FunctionName=name, Name="live", FunctionVersion="1")
-    region.scf.provision(name, "1", 2)
-    region.scf.configure(name, Description="second")
-    assert region.scf.publish(name) == "2"
-    region.scf.provision(name, "2", 2)
+    place.scf.call("CreateAlias", FunctionName=name, Name="live", FunctionVersion="1")
+    place.scf.provision(name, "1", 2)
+    place.scf.configure(name, Description="second")
+    assert place.scf.publish(name) == "2"
+    place.scf.provision(name, "2", 2)
     # spec: PRO-18
-    wait_until(lambda: region.provisioned(name, "1") == (2, 2) and region.provisioned(name, "2") == (2, 2))
+    wait_until(lambda: place.provisioned(name, "1") == (2, 2) and place.provisioned(name, "2") == (2, 2))
     served = set()
     for weight in (0.0, 0.3, 0.6, 1.0):
         if weight == 1.0:
-            region.scf.point(name, "live", "2")
+            place.scf.point(name, "live", "2")
         else:
-            region.scf.point(name, "live", "1", "2", weight)
-        results = [region.scf.invoke(name, Qualifier="live") for _ in range(20)]
+            place.scf.point(name, "live", "1", "2", weight)
+        results = [place.scf.invoke(name, Qualifier="live") for _ in range(20)]
         # spec: PRO-18
-        assert cold_starts(region, results) == 0
-        served |= {region.record(result)["version"] for result in results}
-        shares = sum(region.record(result)["version"] == "2" for result in results)
+        assert cold_starts(place, results) == 0
+        served |= {place.record(result)["version"] for result in results}
+        shares = sum(place.record(result)["version"] == "2" for result in results)
         assert {0.0: shares == 0, 1.0: shares == 20}.get(weight, 0 < shares < 20), f"{weight}: {shares} of 20"
     assert served == {"1", "2"}
     # spec: PRO-19
-    region.scf.point(name, "live", "1")
-    back = region.scf.invoke(name, Qualifier="live")
-    assert region.record(back)["version"] == "1" and not region.is_cold(back), "rolled back"
-    region.scf.point(name, "live", "2")
-    region.scf.call("DeleteProvisionedConcurrencyConfig", FunctionName=name, Qualifier="1")
-    wait_until(lambda: region.instances(name, version="1", kind="provisioned") == [])
-    assert not region.is_cold(region.scf.invoke(name, Qualifier="live"))
+    place.scf.point(name, "live", "1")
+    back = place.scf.invoke(name, Qualifier="live")
+    assert place.record(back)["version"] == "1" and not place.is_cold(back), "rolled back"
+    place.scf.point(name, "live", "2")
+    place.scf.call("DeleteProvisionedConcurrencyConfig", FunctionName=name, Qualifier="1")
+    wait_until(lambda: place.instances(name, version="1", kind="provisioned") == [])
+    assert not place.is_cold(place.scf.invoke(name, Qualifier="live"))
 
 
 def test_time_of_provisioned_instances_is_split(region):

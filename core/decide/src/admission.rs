@@ -14,8 +14,7 @@ use sluice_domain::{Holder, Refusal, Retry, Throttle};
 type Verdict = Result<(), Box<Refusal>>;
 
 pub(crate) fn refuse(throttle: Throttle, limit: u64, used: u64) -> Box<Refusal> {
-    let retry = if limit == 0 { Retry::Never } else { Retry::About { after_ms: 0 } };
-    Box::new(Refusal { throttle, scope: None, limit, used, holders: Vec::new(), retry, waited_ms: 0 })
+    Box::new(Refusal::new(throttle, limit, used))
 }
 
 /// Of a limit in MB, with `memory` more wanted.
@@ -154,7 +153,7 @@ impl State {
         self.claimed_mb += function.claimed_mb() - claimed;
         function.busy += 1;
         function.on_demand += u64::from(counted);
-        if function.active.is_none() {
+        if function.active.is_none() && self.explains {
             function.active = Some(self.active.len() as u32);
             self.active.push(index);
         }

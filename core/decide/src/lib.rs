@@ -36,6 +36,7 @@ pub use route::{WHOLE, route};
 pub use schedule::{Timing, Zone};
 pub use state::State;
 pub use step::step;
+pub use touch::first_of;
 pub use view::{InstanceView, LimitView, PoolView, ProvisionCount};
 
 use serde::{Deserialize, Serialize};

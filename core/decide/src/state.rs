@@ -55,7 +55,7 @@ pub struct State {
     pub(crate) explains: bool,
     /// Requests bound to an instance that starts, beyond the one it is started for.
     pub(crate) riders: HashMap<u32, Vec<crate::RequestSeq>>,
-    timers: BinaryHeap<Reverse<(Millis, Timer, u32)>>,
+    pub(crate) timers: BinaryHeap<Reverse<(Millis, Timer, u32)>>,
 }
 
 /// An on-demand limit and its use.
@@ -210,7 +210,7 @@ impl State {
     pub(crate) fn drop_function(&mut self, index: u32) {
         let function = &self.functions[index as usize];
         let set = function.reserved_mb.is_some() || function.debug;
-        if function.pools.is_empty() && !set && function.active.is_none() {
+        if function.pools.is_empty() && !set && function.busy == 0 {
             let id = function.id.clone();
             if self.function_ids.get(&id) == Some(&index) {
                 self.function_ids.remove(&id);

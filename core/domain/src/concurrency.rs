@@ -65,6 +65,16 @@ pub struct Provision {
     pub modified: Timestamp,
 }
 
+impl Provision {
+    /// The tag where nothing is set.
+    pub const ABSENT: &str = "0";
+
+    /// Changes whenever the setting does, also when it is removed and set again, which counts its versions anew.
+    pub fn etag(&self) -> String {
+        format!("{:x}-{}", self.modified.millis(), self.version)
+    }
+}
+
 /// FC: the most on-demand instances that calls of a function through one alias, or of `LATEST`, may use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnDemandLimit {
@@ -72,4 +82,11 @@ pub struct OnDemandLimit {
     pub qualifier: String,
     pub instances: u64,
     pub version: u64,
+}
+
+impl OnDemandLimit {
+    /// Changes whenever the limit does.
+    pub fn etag(&self) -> String {
+        format!("{}-{}", self.instances, self.version)
+    }
 }

@@ -22,6 +22,12 @@ pub struct Refusal {
 
 impl Refusal {
     pub const HOLDERS: usize = 5;
+
+    /// Of a limit on the whole region that nobody is named for; a limit of nothing lets nothing pass, however late.
+    pub fn new(throttle: Throttle, limit: u64, used: u64) -> Self {
+        let retry = if limit == 0 { Retry::Never } else { Retry::About { after_ms: 0 } };
+        Self { throttle, scope: None, limit, used, holders: Vec::new(), retry, waited_ms: 0 }
+    }
 }
 
 /// A function, or a version of one, and its share of a limit.

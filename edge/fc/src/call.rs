@@ -43,7 +43,7 @@ impl Call<'_> {
 
     /// The ETag that a change depends on; `*` is any.
     pub fn if_match(&self) -> Option<&str> {
-        self.header("if-match").filter(|etag| *etag != "*")
+        self.header("if-match")
     }
 
     pub fn service_key(&self, service: &str) -> NamespaceKey {

@@ -13,7 +13,6 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use sluice_domain::{Entity, Error, ErrorKind, Field, OnDemandLimit};
-use sluice_engine::on_demand_etag;
 
 pub async fn put(call: &Call<'_>, target: Qualified<'_>, function: &str) -> Answer {
     target.function(call, function)?;
@@ -60,7 +59,7 @@ fn absent(error: Error, call: &Call<'_>, target: &Qualified<'_>, function: &str)
 }
 
 fn shown(limit: &OnDemandLimit) -> Response<Bytes> {
-    reply::json(StatusCode::OK, &document(limit), Some(&on_demand_etag(limit)))
+    reply::json(StatusCode::OK, &document(limit), Some(&limit.etag()))
 }
 
 fn document(limit: &OnDemandLimit) -> Value {

@@ -18,7 +18,7 @@ use crate::{
 use bytes::Bytes;
 use document::Shown;
 use http::{Response, StatusCode};
-use sluice_domain::{Dialect, Error, ErrorKind};
+use sluice_domain::Dialect;
 use sluice_engine::ProvisionView;
 
 /// Replaces the whole setting: what is absent is cleared.
@@ -28,9 +28,8 @@ pub async fn put(call: &Call<'_>, target: Qualified<'_>, function: &str) -> Answ
     let config = settings::read(&mut Fields::parse(&call.body)?)?;
     let key = call.function_key(target.service, function);
     let about = |error| target.refusal(error, function);
-    check_if_match(call, &target, function)?;
     let set = config.target;
-    let view = call.engine.put_provision(&key, target.name(), config).await.map_err(about)?;
+    let view = call.engine.put_provision(&key, target.name(), call.if_match(), config).await.map_err(about)?;
     Ok(shown(document::set(&Shown::of(&view), set)))
 }
 
@@ -74,16 +73,6 @@ fn find(call: &Call<'_>, target: &Qualified<'_>, function: &str) -> Result<Shown
     let key = call.function_key(target.service, function);
     let view = call.engine.provision(&key, target.name()).map_err(|error| target.refusal(error, function))?;
     Ok(view.map_or_else(|| Shown::nothing(&key, target.name()), |view| Shown::of(&view)))
-}
-
-fn check_if_match(call: &Call<'_>, target: &Qualified<'_>, function: &str) -> Result<(), Refusal> {
-    match call.if_match() {
-        Some(etag) if find(call, target, function)?.etag != etag => {
-            let error = Error::new(ErrorKind::PreconditionFailed, "");
-            Err(Refusal::about(error, target.service, function))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn shown((document, etag): (serde_json::Value, String)) -> Response<Bytes> {

@@ -1,21 +1,22 @@
-//! Concurrency settings: reservations, totals, provisions, on-demand limits.
+//! Concurrency settings: reservations and totals here, provisions and on-demand limits below.
 //!
 //! Each is checked, stored, and then told to the core, which does the rest.
 
+mod on_demand;
+mod provisions;
+
 use crate::{
     Engine,
-    catalog::{SettingKey, check_if_match, port_error},
-    scope::{ScopeState, Serving},
+    catalog::{SettingKey, port_error},
+    scope::ScopeState,
 };
-use sluice_decide::{Event, Limits, Plan, PlanRules, ProvisionId};
+use sluice_decide::{Event, Limits};
 use sluice_domain::{
-    AliasTarget, Dialect, Entity, Error, ErrorKind, Field, Function, FunctionKey, NamespaceKey, OnDemandLimit,
-    Provision, ProvisionConfig, Quota, QuotaProfile, Result, Scope, Setting,
+    Dialect, Error, ErrorKind, Field, Function, FunctionKey, NamespaceKey, Quota, QuotaProfile, Result, Scope,
 };
 use std::{collections::BTreeSet, sync::Arc};
 
-/// Instances that may be asked for at once.
-const TARGET_MAX: u64 = 10_000;
+pub use provisions::{ProvisionStatus, ProvisionView};
 
 /// What a region has and what of it is given away.
 #[derive(Clone, Debug)]
@@ -38,28 +39,6 @@ pub struct NamespaceConcurrency {
     pub total_mb: Option<u64>,
     pub reserved_mb: u64,
     pub provisioned_mb: u64,
-}
-
-/// A provision and where it stands.
-#[derive(Clone, Debug)]
-pub struct ProvisionView {
-    pub provision: Provision,
-    /// The number in force, after schedule and tracking.
-    pub target: u64,
-    /// Instances that are up.
-    pub ready: u64,
-    /// Memory of one instance.
-    pub memory_mb: u64,
-    pub status: ProvisionStatus,
-    /// Why it failed, for people.
-    pub reason: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProvisionStatus {
-    Done,
-    InProgress,
-    Failed,
 }
 
 impl ConcurrencyView {
@@ -210,198 +189,6 @@ impl Engine {
         }
     }
 
-    pub async fn put_provision(
-        &self,
-        key: &FunctionKey,
-        qualifier: &str,
-        config: ProvisionConfig,
-    ) -> Result<ProvisionView> {
-        let _writing = self.inner.writing.lock().await;
-        let serving = self.provisionable(key, qualifier)?;
-        let quota = self.quota(&key.scope, key.dialect);
-        let old = self.stored_provision(key, qualifier);
-        if key.dialect == Dialect::Scf && old.is_some() {
-            self.refuse_while_expanding(key, qualifier)?;
-        }
-        self.check_provision(key, qualifier, &serving, &config, &quota)?;
-        let version = old.as_ref().map_or(1, |old| old.version + 1);
-        let modified = self.now();
-        let stored = Provision { function: key.clone(), qualifier: qualifier.to_owned(), config, version, modified };
-        self.inner.deps.catalog.put_provision(&stored).await.map_err(port_error)?;
-        let setting = (key.clone(), qualifier.to_owned());
-        self.inner.catalog.write().expect("catalog lock").provisions.insert(setting.clone(), Arc::new(stored));
-        self.apply_provision(&setting, true);
-        self.provision(key, qualifier)?.ok_or_else(Error::internal)
-    }
-
-    /// Which version a provision would keep instances of.
-    fn provisionable(&self, key: &FunctionKey, qualifier: &str) -> Result<Arc<Serving>> {
-        let entry = self.entry(key)?;
-        let bare = qualifier.is_empty() || qualifier == crate::qualifier::latest(key.dialect);
-        let number = qualifier.parse::<u64>().is_ok();
-        if key.dialect == Dialect::Scf && (bare || !number) {
-            let message = format!(
-                "provisioned concurrency is for published versions; '{qualifier}' is not one: publish a version of \
-                 function '{}' and name its number",
-                key.name
-            );
-            return Err(Error::invalid(Field::ProvisionQualifier, message));
-        }
-        self.main_serving(&entry, qualifier)?
-            .ok_or_else(|| Error::new(ErrorKind::WrongState, format!("function '{}' cannot be called yet", key.name)))
-    }
-
-    /// What serves the calls of a qualifier; of an alias, its main version.
-    fn main_serving(&self, entry: &crate::catalog::Entry, qualifier: &str) -> Result<Option<Arc<Serving>>> {
-        let key = &entry.shown.key;
-        let at = self.function_at(key, qualifier)?;
-        let number = match at.alias.as_ref().map(|alias| alias.target) {
-            Some(AliasTarget::Version(number)) => Some(number),
-            Some(AliasTarget::Latest) => None,
-            None => at.number,
-        };
-        Ok(match number {
-            Some(number) => entry.published.servings.get(&number).cloned(),
-            None => entry.serving.clone(),
-        })
-    }
-
-    fn refuse_while_expanding(&self, key: &FunctionKey, qualifier: &str) -> Result<()> {
-        match self.provision(key, qualifier)? {
-            Some(view) if view.status == ProvisionStatus::InProgress => {
-                let message = format!(
-                    "{} of {} provisioned instances of function '{}' version {qualifier} are up: change it when all are",
-                    view.ready, view.target, key.name
-                );
-                Err(Error::new(ErrorKind::Busy(Setting::Provisioned), message))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_provision(
-        &self,
-        key: &FunctionKey,
-        qualifier: &str,
-        serving: &Serving,
-        config: &ProvisionConfig,
-        quota: &QuotaProfile,
-    ) -> Result<()> {
-        if let Some(limit) = quota.scheduled_actions.filter(|limit| config.actions.len() as u64 > *limit) {
-            let message =
-                format!("{} scheduled actions are too many: at most {limit} are allowed", config.actions.len());
-            return Err(Error::quota(Quota::ScheduledActions, message));
-        }
-        let now = self.now().0;
-        let rules = PlanRules::new(key.dialect, quota);
-        Plan::new(config, &rules, now, now, 0).map_err(|error| Error::invalid(error.field, error.message))?;
-        let most = config.most();
-        if most > TARGET_MAX {
-            let message = format!("{most} provisioned instances are too many: at most {TARGET_MAX} are allowed");
-            return Err(Error::invalid(Field::ProvisionedConcurrency, message));
-        }
-        let memory = u64::from(serving.function.config.memory_mib);
-        let others: u64 = self
-            .provisions(&key.scope, key.dialect)
-            .iter()
-            .filter(|view| view.provision.function != *key || view.provision.qualifier != qualifier)
-            .map(|view| view.provision.config.most() * view.memory_mb)
-            .sum();
-        match quota.concurrency_mb {
-            Some(total) if most * memory + others > total => {
-                let message = format!(
-                    "{most} instances of {memory} MB and the {others} MB provisioned for other versions are more than \
-                     the region's {total} MB"
-                );
-                Err(Error::quota(Quota::TotalProvisioned, message))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn stored_provision(&self, key: &FunctionKey, qualifier: &str) -> Option<Arc<Provision>> {
-        let setting = (key.clone(), qualifier.to_owned());
-        self.inner.catalog.read().expect("catalog lock").provisions.get(&setting).cloned()
-    }
-
-    pub fn provision(&self, key: &FunctionKey, qualifier: &str) -> Result<Option<ProvisionView>> {
-        self.function_at(key, qualifier)?;
-        Ok(self.stored_provision(key, qualifier).map(|provision| self.provision_view(&provision)))
-    }
-
-    /// All provisions of a scope, by function and qualifier.
-    pub fn provisions(&self, scope: &Scope, dialect: Dialect) -> Vec<ProvisionView> {
-        let of_scope = |key: &SettingKey| key.0.scope == *scope && key.0.dialect == dialect;
-        let found: Vec<_> = {
-            let catalog = self.inner.catalog.read().expect("catalog lock");
-            catalog.provisions.iter().filter(|(key, _)| of_scope(key)).map(|(_, found)| found.clone()).collect()
-        };
-        found.iter().map(|provision| self.provision_view(provision)).collect()
-    }
-
-    fn provision_view(&self, provision: &Provision) -> ProvisionView {
-        let key = &provision.function;
-        let scope = self.scope_state(&key.scope, key.dialect);
-        let setting = (key.clone(), provision.qualifier.clone());
-        let number = scope.settings.lock().expect("settings lock").provisions.get(&setting).copied();
-        let core = scope.core();
-        let count = number.and_then(|(id, _)| core.state.provision(id));
-        let pool = number.and_then(|(_, pool)| pool);
-        let memory_mb = pool
-            .and_then(|pool| core.servings.get(&pool))
-            .map_or(0, |serving| u64::from(serving.function.config.memory_mib));
-        let (target, ready) = count.map_or((provision.config.target, 0), |count| (count.target, count.ready));
-        let failed = count.is_some_and(|count| count.failures > 0) && ready < target;
-        let reason = pool.filter(|_| failed).and_then(|pool| core.failures.get(&pool)).cloned().unwrap_or_default();
-        let status = match () {
-            () if failed => ProvisionStatus::Failed,
-            () if ready < target => ProvisionStatus::InProgress,
-            () => ProvisionStatus::Done,
-        };
-        ProvisionView { provision: provision.clone(), target, ready, memory_mb, status, reason }
-    }
-
-    pub async fn delete_provision(&self, key: &FunctionKey, qualifier: &str) -> Result<()> {
-        let _writing = self.inner.writing.lock().await;
-        self.provisionable(key, qualifier)?;
-        let Some(version) = self.stored_provision(key, qualifier).map(|stored| stored.version) else { return Ok(()) };
-        self.inner.deps.catalog.delete_provision(key, qualifier, version).await.map_err(port_error)?;
-        let setting = (key.clone(), qualifier.to_owned());
-        self.inner.catalog.write().expect("catalog lock").provisions.remove(&setting);
-        self.withdraw_provision(&setting);
-        Ok(())
-    }
-
-    fn withdraw_provision(&self, setting: &SettingKey) {
-        let scope = self.scope_state(&setting.0.scope, setting.0.dialect);
-        let number = scope.settings.lock().expect("settings lock").provisions.remove(setting);
-        if let Some((provision, _)) = number {
-            self.tell(&scope, Event::ProvisionRemoved { provision });
-        }
-    }
-
-    /// Tells the core of a provision if it is new, was changed, or leads to another version now.
-    fn apply_provision(&self, setting: &SettingKey, changed: bool) {
-        let (key, qualifier) = setting;
-        let Some(stored) = self.stored_provision(key, qualifier) else { return self.withdraw_provision(setting) };
-        let serving = self.entry(key).ok().and_then(|entry| self.main_serving(&entry, qualifier).ok().flatten());
-        let scope = self.scope_state(&key.scope, key.dialect);
-        let Some(serving) = serving else { return self.withdraw_provision(setting) };
-        let provision = {
-            let mut settings = scope.settings.lock().expect("settings lock");
-            let next = ProvisionId(settings.number());
-            let number = settings.provisions.entry(setting.clone()).or_insert((next, None));
-            if number.1 == Some(serving.pool) && !changed {
-                return;
-            }
-            number.1 = Some(serving.pool);
-            number.0
-        };
-        let since = stored.modified.0;
-        let config = stored.config.clone();
-        self.tell(&scope, Event::ProvisionChanged { provision, pool: serving.pool, config, since });
-    }
-
     /// What a qualifier leads to has changed somewhere in a namespace: provisions and limits follow.
     pub(crate) fn follow_qualifiers(&self, namespace: &NamespaceKey) {
         let inside = |key: &SettingKey| crate::catalog::is_in(&key.0, namespace);
@@ -416,102 +203,6 @@ impl Engine {
         drop(told);
         settings.iter().for_each(|setting| self.apply_provision(setting, false));
         rules.iter().for_each(|setting| self.apply_rule(setting));
-    }
-
-    /// Sets the most on-demand instances for calls of a function through an alias, or of `LATEST` (FC).
-    pub async fn put_on_demand(
-        &self,
-        key: &FunctionKey,
-        qualifier: &str,
-        if_match: Option<&str>,
-        instances: u64,
-    ) -> Result<OnDemandLimit> {
-        let _writing = self.inner.writing.lock().await;
-        let at = self.function_at(key, qualifier)?;
-        if at.version.is_some() && at.alias.is_none() {
-            let message = format!("on-demand limits are for aliases and LATEST; '{qualifier}' is a version");
-            return Err(Error::invalid(Field::Qualifier, message));
-        }
-        let quota = self.quota(&key.scope, key.dialect);
-        if let Some(limit) = quota.on_demand_instances.filter(|limit| instances > *limit) {
-            let message = format!("maximumInstanceCount {instances} is more than the {limit} that the account has");
-            return Err(Error::invalid(Field::OnDemandInstances, message));
-        }
-        let setting = (key.clone(), qualifier.to_owned());
-        let rules = self.on_demands(&key.scope);
-        let old = rules.iter().find(|rule| rule.function == *key && rule.qualifier == qualifier);
-        check_if_match(if_match, &old.map(on_demand_etag).unwrap_or_default())?;
-        if let Some(limit) = quota.on_demand_rules.filter(|limit| old.is_none() && rules.len() as u64 >= *limit) {
-            let message = format!(
-                "{} on-demand limits exist in region {}; at most {limit} are allowed",
-                rules.len(),
-                key.scope.region
-            );
-            return Err(Error::quota(Quota::OnDemandRules, message));
-        }
-        let version = old.map_or(1, |old| old.version + 1);
-        let stored = OnDemandLimit { function: key.clone(), qualifier: qualifier.to_owned(), instances, version };
-        self.inner.deps.catalog.put_on_demand(&stored).await.map_err(port_error)?;
-        let shown = Arc::new(stored.clone());
-        self.inner.catalog.write().expect("catalog lock").on_demand.insert(setting.clone(), shown);
-        self.apply_rule(&setting);
-        Ok(stored)
-    }
-
-    pub fn on_demand(&self, key: &FunctionKey, qualifier: &str) -> Result<OnDemandLimit> {
-        self.function_at(key, qualifier)?;
-        let setting = (key.clone(), qualifier.to_owned());
-        let found = self.inner.catalog.read().expect("catalog lock").on_demand.get(&setting).cloned();
-        found.map(|limit| (*limit).clone()).ok_or_else(|| {
-            let message = format!("function '{}' has no on-demand limit at qualifier '{qualifier}'", key.name);
-            Error::not_found(Entity::Setting, message)
-        })
-    }
-
-    /// All on-demand limits of a region, by function and qualifier.
-    pub fn on_demands(&self, scope: &Scope) -> Vec<OnDemandLimit> {
-        let catalog = self.inner.catalog.read().expect("catalog lock");
-        let all = catalog.on_demand.values().filter(|limit| limit.function.scope == *scope);
-        all.map(|limit| (**limit).clone()).collect()
-    }
-
-    pub async fn delete_on_demand(&self, key: &FunctionKey, qualifier: &str, if_match: Option<&str>) -> Result<()> {
-        let _writing = self.inner.writing.lock().await;
-        let old = self.on_demand(key, qualifier)?;
-        check_if_match(if_match, &on_demand_etag(&old))?;
-        self.inner.deps.catalog.delete_on_demand(key, qualifier, old.version).await.map_err(port_error)?;
-        let setting = (key.clone(), qualifier.to_owned());
-        self.inner.catalog.write().expect("catalog lock").on_demand.remove(&setting);
-        self.apply_rule(&setting);
-        Ok(())
-    }
-
-    /// Tells the core of a limit, and the function's entry under which number calls name it.
-    fn apply_rule(&self, setting: &SettingKey) {
-        let (key, qualifier) = setting;
-        let scope = self.scope_state(&key.scope, key.dialect);
-        let limit = {
-            let catalog = self.inner.catalog.read().expect("catalog lock");
-            let known = catalog.functions.contains_key(key);
-            catalog.on_demand.get(setting).filter(|_| known).map(|limit| limit.instances)
-        };
-        let rule = {
-            let mut settings = scope.settings.lock().expect("settings lock");
-            let next = sluice_decide::RuleId(settings.number());
-            match limit {
-                Some(_) => Some(*settings.rules.entry(setting.clone()).or_insert(next)),
-                None => settings.rules.remove(setting),
-            }
-        };
-        let Some(rule) = rule else { return };
-        self.change_entry(key, |entry| {
-            let rules = &mut Arc::make_mut(&mut entry.published).rules;
-            match limit {
-                Some(_) => rules.insert(qualifier.clone(), rule),
-                None => rules.remove(qualifier),
-            };
-        });
-        self.tell(&scope, Event::RuleChanged { rule, instances: limit });
     }
 
     /// Tells the core of all settings that were stored, after a start.
@@ -539,7 +230,3 @@ impl Engine {
 
 /// Where a function says that it is being debugged on a single instance (SCF).
 const DEBUG_ATTRIBUTE: &str = "debug";
-
-pub fn on_demand_etag(limit: &OnDemandLimit) -> String {
-    format!("{}-{}", limit.instances, limit.version)
-}

@@ -315,15 +315,9 @@ impl NoSeat {
             }
             StartError::NoRoom(message) => {
                 let mut failure = Failure::new(FailureKind::Throttled(Throttle::HostMemory), message);
-                failure.refusal = Some(Box::new(Refusal {
-                    throttle: Throttle::HostMemory,
-                    scope: None,
-                    limit: free_mib,
-                    used: 0,
-                    holders: Vec::new(),
-                    retry: Retry::About { after_ms: 0 },
-                    waited_ms: 0,
-                }));
+                let refusal = Refusal::new(Throttle::HostMemory, free_mib, 0);
+                // Also with nothing free: that is how it stands now, and no setting.
+                failure.refusal = Some(Box::new(Refusal { retry: Retry::About { after_ms: 0 }, ..refusal }));
                 (Self::of(failure), Duration::ZERO)
             }
             StartError::Platform(message) => {

@@ -33,7 +33,7 @@ pub use api::{
     AccessKey, CodeSource, Config, Deps, Engine, InvokeRequest, NewFunction, NewNamespace, RecordQuery, Tapes, Usage,
 };
 pub use clock::Running;
-pub use concurrency::{ConcurrencyView, NamespaceConcurrency, ProvisionStatus, ProvisionView, on_demand_etag};
+pub use concurrency::{ConcurrencyView, NamespaceConcurrency, ProvisionStatus, ProvisionView};
 pub use pools::{BlankView, InstanceView};
 pub use qualifier::{FunctionAt, ServiceAt};
 pub use receipts::{Explanation, cause as cause_in_words, headers as receipt_headers};

@@ -4,6 +4,7 @@ mod ahead;
 mod chart;
 mod journal;
 mod source;
+mod spread;
 
 use crate::client::output::{self, Format};
 use anyhow::{Context, bail};
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use sluice_domain::{Profile, QuotaProfile};
 use sluice_simulate::{Held, Report, Settings};
 use source::{Extent, Progress};
+use spread::Spread;
 use std::{fs, path::PathBuf, process::ExitCode};
 
 #[derive(clap::Args)]
@@ -51,7 +53,9 @@ pub struct Args {
 /// One set of rules and what came of it.
 struct Played {
     name: String,
+    /// Of several runs, the one in the middle.
     report: Report,
+    spread: Option<Spread>,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -72,10 +76,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             host_mb: args.host_mb,
             ..Settings::new(rules.quota)
         };
-        let bar = Bar::new();
-        let report = source.play(&args.source, &settings, |extent, progress| bar.show(extent, progress));
-        bar.0.finish_and_clear();
-        played.push(Played { name, report });
+        let reports = (0..args.source.runs).map(|draw| {
+            let bar = Bar::new();
+            let report = source.play(&args.source, &settings, draw, |extent, progress| bar.show(extent, progress));
+            bar.0.finish_and_clear();
+            report
+        });
+        let (report, spread) = spread::of(reports.collect());
+        played.push(Played { name, report, spread });
     }
     if let Some(path) = &args.chart {
         let runs: Vec<(&str, &Report)> = played.iter().map(|one| (one.name.as_str(), &one.report)).collect();
@@ -163,8 +171,14 @@ impl Bar {
 }
 
 fn document(played: &[Played]) -> Value {
-    let runs: Vec<Value> = played.iter().map(|one| json!({ "rules": one.name, "report": one.report })).collect();
-    json!({ "runs": runs })
+    let one = |one: &Played| {
+        let mut document = json!({ "rules": one.name, "report": one.report });
+        if let Some(spread) = &one.spread {
+            document["spread"] = json!(spread);
+        }
+        document
+    };
+    json!({ "runs": played.iter().map(one).collect::<Vec<Value>>() })
 }
 
 fn print(played: &[Played]) {
@@ -184,6 +198,9 @@ fn print(played: &[Played]) {
             of.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
         };
         println!("{}: cold starts: {}", one.name, reasons(&one.report.cold_starts_by_reason));
+        if let Some(spread) = &one.spread {
+            println!("{}: {spread}", one.name);
+        }
         if one.report.failures > 0 {
             println!("{}: failed: {}", one.name, one.report.failures);
         }

@@ -1,6 +1,6 @@
 //! What will happen: ends of calls and of starts, by time.
 
-use sluice_decide::Millis;
+use sluice_decide::{Millis, first_of};
 use sluice_domain::InstanceId;
 use std::{
     cmp::Reverse,
@@ -66,6 +66,18 @@ impl Pending {
         let slot = (key & ((1 << SLOT_BITS) - 1)) as u32;
         self.free.push(slot);
         Some(self.slots[slot as usize])
+    }
+
+    /// Those that happen up to then, in no order and perhaps not all of them.
+    #[inline]
+    pub fn soon(&self, until: Millis, mut look: impl FnMut(Happening)) {
+        first_of(&self.due, |Reverse(key)| {
+            let soon = key >> SLOT_BITS <= until;
+            if soon {
+                look(self.slots[(key & ((1 << SLOT_BITS) - 1)) as usize]);
+            }
+            soon
+        });
     }
 
     pub fn own(&mut self, instance: InstanceId, pool: u32) {

@@ -49,6 +49,7 @@ pub struct Request {
 #[derive(Clone, Copy, Debug)]
 struct Flight {
     arrived: Millis,
+    pool: PoolId,
     duration_ms: u32,
     reusable: bool,
 }
@@ -122,7 +123,14 @@ impl Player {
     /// Has the processor fetch what these are going to need.
     #[inline]
     pub fn touch(&self, batch: &[Arrival]) {
-        let read = batch.iter().fold(0, |read, arrival| read ^ self.state.touch(PoolId(arrival.function)));
+        let mut read = batch.iter().fold(0, |read, arrival| read ^ self.state.touch(PoolId(arrival.function)));
+        let until = batch.last().map_or(0, |arrival| arrival.at_ms);
+        self.pending.soon(until, |happening| {
+            if let Happening::Done { instance, flight } = happening {
+                read ^= self.state.touch_instance(instance) ^ self.state.touch(self.flights[flight as usize].pool);
+            }
+        });
+        read ^= self.state.touch_due(self.origin + until);
         std::hint::black_box(read);
     }
 
@@ -182,7 +190,7 @@ impl Player {
     #[inline]
     pub fn arrive(&mut self, now: Millis, request: Request, world: &mut World) {
         let Request { pool, rule, trigger, duration_ms, reusable } = request;
-        let flight = Flight { arrived: now, duration_ms, reusable };
+        let flight = Flight { arrived: now, pool, duration_ms, reusable };
         let slot = match self.free_flights.pop() {
             Some(slot) => {
                 self.flights[slot as usize] = flight;

@@ -2,7 +2,7 @@
 
 use crate::aliases::fraction;
 use serde_json::{Value, json};
-use sluice_domain::{FunctionKey, ProvisionConfig, ScheduledAction, TrackingPolicy};
+use sluice_domain::{FunctionKey, Provision, ProvisionConfig, ScheduledAction, TrackingPolicy};
 use sluice_engine::ProvisionView;
 
 /// One provision, set or not.
@@ -21,8 +21,7 @@ impl Shown {
         let provision = &view.provision;
         Self {
             resource: resource(&provision.function, &provision.qualifier),
-            // Set again after it was removed, it counts its versions anew.
-            etag: format!("{:x}-{}", provision.modified.millis(), provision.version),
+            etag: provision.etag(),
             config: provision.config.clone(),
             target: view.target,
             current: view.ready,
@@ -33,7 +32,7 @@ impl Shown {
     pub fn nothing(function: &FunctionKey, qualifier: &str) -> Self {
         Self {
             resource: resource(function, qualifier),
-            etag: "0".to_owned(),
+            etag: Provision::ABSENT.to_owned(),
             config: ProvisionConfig { always_allocate_cpu: true, ..ProvisionConfig::default() },
             target: 0,
             current: 0,

@@ -54,7 +54,7 @@ pub async fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
     let config = call.params.read_owned::<Given>()?.config()?;
     let key = call.function_key(request.namespace.as_deref(), name);
     let unknown = ApiError::unknown_qualifier("ResourceNotFound.FunctionVersion");
-    call.engine.put_provision(&key, qualifier, config).await.map_err(unknown)?;
+    call.engine.put_provision(&key, qualifier, None, config).await.map_err(unknown)?;
     call.done()
 }
 

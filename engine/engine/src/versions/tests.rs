@@ -295,7 +295,7 @@ async fn a_provision_of_the_editable_code_follows_it() {
     world.create("fn").await;
     let key = world.key("fn");
     let config = ProvisionConfig { target: 1, ..ProvisionConfig::default() };
-    world.engine.put_provision(&key, "LATEST", config).await.unwrap();
+    world.engine.put_provision(&key, "LATEST", None, config).await.unwrap();
     let scope = world.engine.scope_state(&key.scope, key.dialect);
     let told = || scope.settings.lock().unwrap().provisions[&(key.clone(), "LATEST".to_owned())].1.unwrap();
     let serving = || world.engine.entry(&key).unwrap().serving.unwrap().pool;

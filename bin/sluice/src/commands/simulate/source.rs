@@ -42,6 +42,12 @@ pub struct Traffic {
     /// Time of calls of which a trace does not tell it
     #[arg(long, value_name = "MS", default_value_t = 100)]
     duration_ms: u32,
+    /// Let each call come up to so much later, drawn from the seed: traces and networks are no more exact than that
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    jitter_ms: u32,
+    /// Play so many times, each with draws of its own, to see how much chance is in the result
+    #[arg(long, default_value_t = 1, requires = "jitter_ms", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub runs: u32,
     /// Accept a journal that was cut off, as one of a server that was killed is, up to its last whole block
     #[arg(long)]
     allow_unfinished: bool,
@@ -79,6 +85,9 @@ impl Traffic {
             }));
         };
         if is_journal(path)? {
+            if self.jitter_ms > 0 {
+                bail!("--jitter-ms is for traces: a journal says in which order calls came");
+            }
             let mut recording = journal::read(path, self.cold_ms, self.duration_ms, self.allow_unfinished)?;
             if let Some(cold_ms) = self.all_cold_ms {
                 recording.all_cold(cold_ms);
@@ -105,17 +114,23 @@ impl Source {
         matches!(self, Source::Journal(_))
     }
 
-    /// Plays it once; `progress` hears what there is to do, and then how far it went.
-    pub fn play(&self, args: &Traffic, settings: &Settings, mut progress: impl FnMut(Extent, Progress)) -> Report {
+    /// Plays it once, with the so-many-th draws; `progress` hears what there is to do, and then how far it went.
+    pub fn play(
+        &self,
+        args: &Traffic,
+        settings: &Settings,
+        draw: u32,
+        mut progress: impl FnMut(Extent, Progress),
+    ) -> Report {
         match self {
             Source::Made(made) => {
-                let workload = made_ahead(shaped(Workload::synthetic(*made), args));
+                let workload = made_ahead(shaped(Workload::synthetic(*made), args, draw));
                 // A cap may lie beyond what comes in the time.
                 let extent = args.requests.map_or(Extent::Millis(workload.span_ms), Extent::Requests);
                 run(workload, settings, |requests, at_ms| progress(extent, Progress { requests, at_ms }))
             }
             Source::Recorded(trace) => {
-                let workload = shaped(trace.workload(), args);
+                let workload = shaped(trace.workload(), args, draw);
                 let extent = workload.requests.map_or(Extent::Millis(workload.span_ms), Extent::Requests);
                 run(workload, settings, |requests, at_ms| progress(extent, Progress { requests, at_ms }))
             }
@@ -130,13 +145,16 @@ impl Source {
 }
 
 /// With what the flags say about all traffic.
-fn shaped(mut workload: Workload, args: &Traffic) -> Workload {
+fn shaped(mut workload: Workload, args: &Traffic, draw: u32) -> Workload {
     if let Some(cold_ms) = args.all_cold_ms {
         workload.functions.iter_mut().for_each(|function| function.cold_ms = cold_ms);
     }
-    match args.requests {
-        Some(limit) => workload.capped(limit),
-        None => workload,
+    if let Some(limit) = args.requests {
+        workload = workload.capped(limit);
+    }
+    match args.jitter_ms {
+        0 => workload,
+        most => workload.jittered(most, args.seed.wrapping_add(u64::from(draw))),
     }
 }
 

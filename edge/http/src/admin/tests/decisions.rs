@@ -77,7 +77,7 @@ async fn a_preview_says_what_schedules_will_do() {
     };
     let actions = vec![action("up", "0 0 8 * * * *", 3), action("down", "0 0 20 * * * *", 0)];
     let config = ProvisionConfig { actions, ..ProvisionConfig::default() };
-    api.engine.put_provision(&key, "1", config).await.unwrap();
+    api.engine.put_provision(&key, "1", None, config).await.unwrap();
     let answer = api.post("/admin/v1/preview", json!({ "from": "2023-11-16T00:00:00+08:00", "seconds": 86_400 })).await;
     assert_eq!((&answer["from"], &answer["until"]), (&json!("2023-11-15T16:00:00Z"), &json!("2023-11-16T16:00:00Z")));
     let only = &answer["provisions"][0];
