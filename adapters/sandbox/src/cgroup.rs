@@ -45,7 +45,8 @@ pub struct Group {
     cpu: PathBuf,
     freeze: Option<(PathBuf, Freezer)>,
     is_v2: bool,
-    peak: OnceLock<Option<fs::File>>,
+    peak: Opened,
+    events: Opened,
 }
 
 impl Hierarchy {
@@ -177,7 +178,8 @@ impl Hierarchy {
             freeze: self.freeze.as_ref().map(|(root, kind)| (at(root), *kind)),
             directories,
             is_v2: self.is_v2,
-            peak: OnceLock::new(),
+            peak: Opened::default(),
+            events: Opened::default(),
         };
         fs::write(at(&self.pids).join("pids.max"), max_tasks.to_string())?;
         group.set_size(memory_mib)?;
@@ -214,21 +216,17 @@ impl Group {
     /// How often the kernel killed a process of the group for want of memory.
     pub fn oom_kills(&self) -> u64 {
         let file = if self.is_v2 { "memory.events" } else { "memory.oom_control" };
-        let text = fs::read_to_string(self.memory.join(file)).unwrap_or_default();
+        let mut text = [0u8; 512];
+        let text = self.events.read(&mut text, || self.memory.join(file));
         let count = |line: &str| line.strip_prefix("oom_kill ")?.trim().parse().ok();
         text.lines().find_map(count).unwrap_or(0)
     }
 
     /// The most memory the group ever held, in bytes.
     pub fn memory_peak(&self) -> u64 {
-        let file = self.peak.get_or_init(|| {
-            let file = if self.is_v2 { "memory.peak" } else { "memory.max_usage_in_bytes" };
-            fs::File::open(self.memory.join(file)).ok()
-        });
-        let Some(file) = file else { return 0 };
+        let file = if self.is_v2 { "memory.peak" } else { "memory.max_usage_in_bytes" };
         let mut text = [0u8; 24];
-        let read = file.read_at(&mut text, 0).unwrap_or(0);
-        std::str::from_utf8(&text[..read]).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+        self.peak.read(&mut text, || self.memory.join(file)).trim().parse().unwrap_or(0)
     }
 
     pub fn set_frozen(&self, frozen: bool) -> io::Result<()> {
@@ -290,6 +288,19 @@ fn kill_all(directory: &Path) {
         if let Some(pid) = rustix::process::Pid::from_raw(pid) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
+    }
+}
+
+/// A small file that is read after nearly every call: opening it each time costs more than reading it.
+#[derive(Debug, Default)]
+struct Opened(OnceLock<Option<fs::File>>);
+
+impl Opened {
+    /// What is in it now, as far as there is room for; nothing if it cannot be read.
+    fn read<'a>(&self, text: &'a mut [u8], path: impl FnOnce() -> PathBuf) -> &'a str {
+        let Some(file) = self.0.get_or_init(|| fs::File::open(path()).ok()) else { return "" };
+        let read = file.read_at(text, 0).unwrap_or(0);
+        std::str::from_utf8(&text[..read]).unwrap_or_default()
     }
 }
 

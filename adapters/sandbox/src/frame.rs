@@ -12,6 +12,9 @@ pub const MAX_FRAME: usize = 64 << 20;
 /// Bootstraps cut messages and stacks to well below this; what is longer would be costly to parse.
 pub const MAX_ERROR: usize = 1 << 20;
 
+/// Frames up to this length get memory of their own.
+const COPIED: usize = 4096;
+
 /// What a bootstrap says.
 #[derive(Debug, PartialEq)]
 pub enum Frame {
@@ -61,9 +64,20 @@ pub fn take(buffer: &mut BytesMut) -> Result<Option<Frame>, Malformed> {
         return Ok(None);
     }
     buffer.advance(4);
-    let mut body = buffer.split_to(length).freeze();
+    let mut body = taken(buffer, length);
     let kind = body.get_u8();
     parse(kind, body).map(Some)
+}
+
+/// The first bytes of the buffer. Few are copied: results are kept with the records of calls, and each would keep the
+/// whole buffer.
+fn taken(buffer: &mut BytesMut, length: usize) -> Bytes {
+    if length > COPIED {
+        return buffer.split_to(length).freeze();
+    }
+    let body = Bytes::copy_from_slice(&buffer[..length]);
+    buffer.advance(length);
+    body
 }
 
 fn parse(kind: u8, mut body: Bytes) -> Result<Frame, Malformed> {
@@ -193,6 +207,22 @@ mod tests {
         buffer.extend_from_slice(&last[10..]);
         let Ok(Some(Frame::Error(failure))) = take(&mut buffer) else { panic!("no error frame") };
         assert!(failure.handled && failure.kind == FailureKind::UserException);
+    }
+
+    #[test]
+    fn a_result_that_is_kept_does_not_keep_the_buffer() {
+        let mut buffer = BytesMut::with_capacity(16 * 1024);
+        let begin = buffer.as_ptr();
+        let mut kept = Vec::new();
+        for _ in 0..3 {
+            buffer.extend_from_slice(&plain(b'r', b"42"));
+            kept.push(take(&mut buffer));
+            buffer.reserve(16 * 1024);
+            assert_eq!(buffer.as_ptr(), begin);
+        }
+        let large = vec![b'x'; COPIED];
+        buffer.extend_from_slice(&plain(b'r', &large));
+        assert_eq!(take(&mut buffer), Ok(Some(Frame::Result(large.into()))));
     }
 
     #[test]
