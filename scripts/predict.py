@@ -4,8 +4,9 @@
     SLUICE_BIN=target/release/sluice .venv/bin/python scripts/predict.py TRACE [CONCURRENCY_MB [RUNS]]
 
 TRACE is a folder in the iluvatar format. Each function sleeps for as long as the trace says that it runs warm. Memory is
-rounded up to what the profile offers, in both. How long a start takes is not taken from the trace but measured: the
-median of the first calls of the functions, less what they sleep.
+rounded up to what the profile offers, in both. Two times are not taken from the trace but measured: how long a start
+takes (the median of the first calls of the functions, less what they sleep), and what the platform adds to a call (the
+median of what it says calls took, less what they sleep).
 
 Under a limit two runs of the server differ, as which of two calls comes a millisecond earlier decides who is refused. So
 the server plays it RUNS times, the simulation 31 times with calls up to 2 ms late, and medians are compared.
@@ -64,6 +65,9 @@ async def send(host, requests, begin, at_end):
     free, answers = [], []
 
     async def one(request):
+        # The server closes those that were not used for a while.
+        while free and free[-1][0].at_eof():
+            free.pop()
         reader, writer = free.pop() if free else await asyncio.open_connection(address, int(port))
         sent = time.time()
         writer.write(request)
@@ -101,23 +105,25 @@ def played(trace, limit):
         usage_now = lambda: server.admin("GET", "usage").json()["versions"]  # noqa: E731
         answers, usage = asyncio.run(send(server.endpoint, requests, begin, usage_now))
         cold = server.metrics()["sluice_cold_starts_total"]
-    first, late, throttles = {}, [], 0
+    first, late, longer, throttles = {}, [], [], 0
     for (at, name), (sent, ended, answer) in zip(calls, answers):
         late.append(sent - begin - at)
         result = answer["Result"]
         throttles += result["InvokeResult"] != 0
+        if result["InvokeResult"] == 0:
+            longer.append(result["Duration"] - int(functions[name]["warm_dur_ms"]))
         first.setdefault(name, (ended - sent) * 1000 - int(functions[name]["warm_dur_ms"]))
     print(f"calls were late by {statistics.median(late) * 1000:.1f} ms, at most {max(late) * 1000:.0f} ms", file=sys.stderr)
     instance_s = sum(row["on_demand_ms"] for row in usage) / 1000
     counts = {"cold_starts": int(cold), "throttles": throttles, "instance_s": instance_s}
-    return counts, max(1, round(statistics.median(first.values())))
+    return counts, max(1, round(statistics.median(first.values()))), statistics.median(longer)
 
 
-def simulated(trace, limit, cold_ms):
+def simulated(trace, limit, cold_ms, longer_ms):
     """The run in the middle, and (least, most) of all."""
     command = [binary(), "simulate", "--trace", str(trace), "--all-cold-ms", str(cold_ms), "--output", "json"]
     command += ["--set", f"concurrency_mb={json.dumps(limit)}", "--set", "burst_per_min=null"]
-    command += ["--jitter-ms", "2", "--runs", "31"]
+    command += ["--jitter-ms", "2", "--overhead-us", str(round(longer_ms * 1000)), "--runs", "31"]
     (played,) = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["runs"]
     report, spread = played["report"], played["spread"]
     instance_s = report["busy_instance_s"] + report["idle_instance_s"]
@@ -132,12 +138,13 @@ def main():
     found = []
     for number in range(runs):
         found.append(played(trace, limit))
-        print(f"run {number + 1}: {found[-1][0]}, a start took {found[-1][1]} ms", file=sys.stderr, flush=True)
-    cold_ms = round(statistics.median(took for _, took in found))
-    told, spread = simulated(trace, limit, cold_ms)
-    print(f"a start took {cold_ms} ms; concurrency_mb={limit}")
+        print(f"run {number + 1}: {found[-1][0]}, a start took {found[-1][1]} ms, a call {found[-1][2]:.2f} ms more", file=sys.stderr, flush=True)
+    cold_ms = round(statistics.median(took for _, took, _ in found))
+    longer_ms = statistics.median(longer for _, _, longer in found)
+    told, spread = simulated(trace, limit, cold_ms, longer_ms)
+    print(f"a start took {cold_ms} ms, a call {longer_ms:.2f} ms more than it slept; concurrency_mb={limit}")
     for key in told:
-        values = [counts[key] for counts, _ in found]
+        values = [counts[key] for counts, *_ in found]
         real = statistics.median(values)
         off = f"{(told[key] / real - 1) * 100:+.1f} %" if real else ""
         between = "{:.0f} to {:.0f}".format(*spread[key]) if key in spread else ""

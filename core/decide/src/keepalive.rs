@@ -129,11 +129,20 @@ impl Habits {
         {
             return window;
         }
-        let level = slot(level).min(self.levels.len().saturating_sub(1));
-        match self.levels.get(level) {
-            Some(level) if level.gaps.seen() >= ENOUGH_GAPS => self.for_gaps(&level.gaps, fixed),
+        let first = level == 1;
+        let most = if first { fixed.keep_ms } else { fixed.keep_ms / DEEPER_PART };
+        let known = self.levels.get(slot(level).min(self.levels.len().saturating_sub(1)));
+        match known {
+            Some(known) if known.gaps.seen() >= ENOUGH_GAPS => {
+                let mut window = self.for_gaps(&known.gaps, fixed);
+                if !first && known.gaps.long() < ENOUGH_GAPS {
+                    // While a rush ebbs away, calls come and go by the second. That says little of the time after it.
+                    window.keep_ms = window.keep_ms.min(most);
+                }
+                window
+            }
             known => Window {
-                keep_ms: if level == 0 { fixed.keep_ms } else { fixed.keep_ms / DEEPER_PART },
+                keep_ms: most,
                 prewarm_after_ms: None,
                 prewarm_until_ms: 0,
                 why: Why::Unknown { gaps: known.map_or(0, |level| level.gaps.seen()) },

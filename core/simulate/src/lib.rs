@@ -23,4 +23,4 @@ pub use report::{Point, Prices, Report, Waits};
 pub use run::{Settings, run, run_recorded};
 pub use synthetic::Synthetic;
 pub use trace::Trace;
-pub use workload::{Arrival, Subject, Workload};
+pub use workload::{Arrival, Jitter, Subject, Workload};

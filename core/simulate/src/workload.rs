@@ -56,26 +56,35 @@ impl Workload {
         self.arrivals = Box::new(self.arrivals.take(usize::try_from(limit).unwrap_or(usize::MAX)));
         self
     }
-    /// Each request up to `most_ms` later, drawn from the seed: as good a record of the same traffic as the one given.
-    pub fn jittered(mut self, most_ms: u32, seed: u64) -> Self {
+    /// As good a record of the same traffic as the one given.
+    pub fn jittered(mut self, jitter: Jitter, seed: u64) -> Self {
         let arrivals = std::mem::replace(&mut self.arrivals, Box::new(std::iter::empty()));
-        let jitter = Jitter {
+        let jittered = Jittered {
             arrivals: arrivals.peekable(),
             dice: Dice::new(seed, 0),
-            most_ms,
+            jitter,
             end_ms: self.span_ms,
             late: BinaryHeap::new(),
             drawn: 0,
         };
-        self.arrivals = Box::new(jitter);
+        self.arrivals = Box::new(jittered);
         self
     }
 }
 
-struct Jitter {
+/// How far what happens is from what was recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Jitter {
+    /// Each request comes up to so much later.
+    pub late_ms: u32,
+    /// Each keeps its instance for so much longer, in the mean: whole milliseconds are drawn.
+    pub longer_us: u32,
+}
+
+struct Jittered {
     arrivals: Peekable<Box<dyn Iterator<Item = Arrival> + Send>>,
     dice: Dice,
-    most_ms: u32,
+    jitter: Jitter,
     /// Nothing is put off beyond this.
     end_ms: u64,
     /// Time and number of those that were drawn already; those of the same time keep their order.
@@ -83,15 +92,18 @@ struct Jitter {
     drawn: u64,
 }
 
-impl Iterator for Jitter {
+impl Iterator for Jittered {
     type Item = Arrival;
 
     fn next(&mut self) -> Option<Arrival> {
+        let Jitter { late_ms, longer_us } = self.jitter;
         while let Some(next) = self.arrivals.peek()
             && self.late.peek().is_none_or(|Reverse((at, ..))| next.at_ms <= *at)
         {
             let Arrival { at_ms, function, duration_ms } = *next;
-            let late = at_ms + self.dice.next() % (u64::from(self.most_ms) + 1);
+            let late = at_ms + self.dice.next() % (u64::from(late_ms) + 1);
+            let longer = longer_us / 1000 + u32::from(self.dice.next() % 1000 < u64::from(longer_us % 1000));
+            let duration_ms = duration_ms.saturating_add(longer);
             self.late.push(Reverse((late.min(self.end_ms.max(at_ms)), self.drawn, function, duration_ms)));
             self.drawn += 1;
             self.arrivals.next();
@@ -109,10 +121,23 @@ mod tests {
         Workload::synthetic(synthetic::Settings { functions: 40, days: 1, seed: 9 }).capped(20_000)
     }
 
+    fn jittered(late_ms: u32, longer_us: u32, seed: u64) -> Vec<Arrival> {
+        made().jittered(Jitter { late_ms, longer_us }, seed).arrivals.collect()
+    }
+
+    #[test]
+    fn what_keeps_instances_longer_is_right_in_the_mean() {
+        let sum = |all: &[Arrival]| all.iter().map(|arrival| u64::from(arrival.duration_ms)).sum::<u64>();
+        let before: Vec<Arrival> = made().arrivals.collect();
+        let longer = (sum(&jittered(0, 1_250, 3)) - sum(&before)) as f64 / before.len() as f64;
+        assert!((1.23..1.27).contains(&longer), "{longer}");
+        assert_eq!(sum(&jittered(0, 2_000, 3)) - sum(&before), 2 * before.len() as u64);
+    }
+
     #[test]
     fn jitter_puts_off_a_little_and_loses_nothing() {
         let before: Vec<Arrival> = made().arrivals.collect();
-        let after: Vec<Arrival> = made().jittered(50, 3).arrivals.collect();
+        let after = jittered(50, 0, 3);
         assert_ne!(before, after);
         assert!(after.is_sorted_by_key(|arrival| arrival.at_ms));
         let sum = |all: &[Arrival]| all.iter().map(|arrival| arrival.at_ms).sum::<u64>() as f64 / all.len() as f64;
@@ -124,8 +149,8 @@ mod tests {
             calls
         };
         assert_eq!(calls(&before), calls(&after));
-        assert_eq!(after, made().jittered(50, 3).arrivals.collect::<Vec<_>>(), "the same draws give the same");
-        assert_ne!(after, made().jittered(50, 4).arrivals.collect::<Vec<_>>());
-        assert_eq!(before, made().jittered(0, 3).arrivals.collect::<Vec<_>>());
+        assert_eq!(after, jittered(50, 0, 3), "the same draws give the same");
+        assert_ne!(after, jittered(50, 0, 4));
+        assert_eq!(before, jittered(0, 0, 3));
     }
 }

@@ -58,6 +58,11 @@ impl Gaps {
         self.seen
     }
 
+    /// Gaps of a second or more, of late.
+    pub fn long(&self) -> u32 {
+        self.reached[1].into()
+    }
+
     pub fn add(&mut self, gap: Millis) {
         let bin = bin_of(gap);
         for (reached, ended) in self.reached[..=bin].iter_mut().zip(&mut self.ended) {

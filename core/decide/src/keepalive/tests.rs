@@ -22,7 +22,11 @@ fn the_fixed_window_holds_while_little_is_known() {
     let window = called([5, 100_000]).window(1, &fixed(128));
     assert_eq!(window.keep_ms, 5 * MINUTE);
     assert_eq!(window.why.to_string(), "only one gap between calls was seen yet");
-    assert_eq!(Habits::default().window(3, &fixed(128)).keep_ms, 5 * MINUTE);
+    let nothing = Habits::default();
+    assert_eq!(
+        [1, 2, 200].map(|depth| nothing.window(depth, &fixed(128)).keep_ms),
+        [5 * MINUTE, MINUTE / 2, MINUTE / 2]
+    );
 }
 
 #[test]
@@ -79,6 +83,29 @@ fn the_second_instance_has_habits_of_its_own() {
     let Why::Gaps { percent, .. } = first.why else { panic!("{first:?}") };
     assert!(percent > 95, "{first:?}");
     assert!(second.keep_ms < MINUTE, "{second:?}");
+}
+
+#[test]
+fn a_rush_that_ebbs_away_says_little_of_the_time_after_it() {
+    let mut habits = Habits::default();
+    let fixed = fixed(128);
+    let deep = fixed.keep_ms / DEEPER_PART;
+    // All start at the same time, before anything is known of how many are needed.
+    (0..150).for_each(|n| habits.arrived(1_000 + 200 * u64::from(n), n));
+    habits.ended(31_000, 149);
+    assert_eq!(habits.window(1, &fixed).keep_ms, deep);
+    // They end one after the other, while others come and go.
+    for n in (20..149).rev() {
+        let at = 31_000 + 200 * u64::from(149 - n);
+        for back in [30, 60] {
+            habits.arrived(at + back, n);
+            habits.ended(at + back + 10, n);
+        }
+        habits.ended(at + 100, n - 1);
+    }
+    for depth in [1, 50, 120] {
+        assert!(habits.window(depth, &fixed).keep_ms <= deep, "{depth}");
+    }
 }
 
 #[test]

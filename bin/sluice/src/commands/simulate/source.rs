@@ -2,7 +2,7 @@
 
 use super::{ahead::made_ahead, journal};
 use anyhow::{Context, bail};
-use sluice_simulate::{Recording, Report, Settings, Trace, Workload, run, run_recorded, synthetic, trace};
+use sluice_simulate::{Jitter, Recording, Report, Settings, Trace, Workload, run, run_recorded, synthetic, trace};
 use std::{
     fs::{self, File},
     io::Read,
@@ -45,6 +45,9 @@ pub struct Traffic {
     /// Let each call come up to so much later, drawn from the seed: traces and networks are no more exact than that
     #[arg(long, value_name = "MS", default_value_t = 0)]
     jitter_ms: u32,
+    /// Time for which the platform keeps an instance busy besides a call's own, in the mean
+    #[arg(long, value_name = "US", default_value_t = 0)]
+    overhead_us: u32,
     /// Play so many times, each with draws of its own, to see how much chance is in the result
     #[arg(long, default_value_t = 1, requires = "jitter_ms", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub runs: u32,
@@ -76,6 +79,10 @@ pub enum Extent {
 }
 
 impl Traffic {
+    fn jitter(&self) -> Jitter {
+        Jitter { late_ms: self.jitter_ms, longer_us: self.overhead_us }
+    }
+
     pub fn open(&self) -> anyhow::Result<Source> {
         let Some(path) = &self.trace else {
             return Ok(Source::Made(synthetic::Settings {
@@ -85,8 +92,10 @@ impl Traffic {
             }));
         };
         if is_journal(path)? {
-            if self.jitter_ms > 0 {
-                bail!("--jitter-ms is for traces: a journal says in which order calls came");
+            if self.jitter() != Jitter::default() {
+                bail!(
+                    "--jitter-ms and --overhead-us are for traces: a journal says when calls came and how long they took"
+                );
             }
             let mut recording = journal::read(path, self.cold_ms, self.duration_ms, self.allow_unfinished)?;
             if let Some(cold_ms) = self.all_cold_ms {
@@ -152,9 +161,9 @@ fn shaped(mut workload: Workload, args: &Traffic, draw: u32) -> Workload {
     if let Some(limit) = args.requests {
         workload = workload.capped(limit);
     }
-    match args.jitter_ms {
-        0 => workload,
-        most => workload.jittered(most, args.seed.wrapping_add(u64::from(draw))),
+    match args.jitter() {
+        none if none == Jitter::default() => workload,
+        jitter => workload.jittered(jitter, args.seed.wrapping_add(u64::from(draw))),
     }
 }
 
