@@ -190,14 +190,12 @@ impl Connection {
 
     /// Takes what is in the pipe now, and not what a process adds meanwhile.
     pub fn drain_log(&mut self, log: &mut impl Sink) {
-        let mut bytes = [0u8; READ_BYTES];
         let mut context = Context::from_waker(Waker::noop());
         let mut left = rustix::io::ioctl_fionread(self.log.get_ref()).unwrap_or(0);
         loop {
-            match self.log.get_ref().read(&mut bytes) {
+            match read_some(self.log.get_ref(), log) {
                 Ok(0) => return,
                 Ok(count) => {
-                    log.push(Instant::now(), &bytes[..count]);
                     left = left.saturating_sub(count as u64);
                     if left == 0 {
                         return;
@@ -282,11 +280,23 @@ fn send_some(control: &OwnedFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
 }
 
 async fn read_log(pipe: &AsyncFd<io::PipeReader>, log: &mut impl Sink) -> io::Result<()> {
-    let mut bytes = [0u8; READ_BYTES];
-    let count = pipe.async_io(Interest::READABLE, |pipe| (&*pipe).read(&mut bytes)).await?;
-    if count == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+    loop {
+        let mut guard = pipe.readable().await?;
+        match guard.try_io(|pipe| read_some(pipe.get_ref(), log)) {
+            Ok(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => return read.map(drop),
+            Err(_not_ready) => {}
+        }
     }
-    log.push(Instant::now(), &bytes[..count]);
-    Ok(())
+}
+
+/// What is in the pipe, as much of it as is read at a time. The buffer is in a function of its own: a future that held
+/// it would be moved about with it for each call, and nearly no call reads anything here.
+fn read_some(mut pipe: &io::PipeReader, log: &mut impl Sink) -> io::Result<usize> {
+    let mut bytes = [0u8; READ_BYTES];
+    let count = pipe.read(&mut bytes)?;
+    if count > 0 {
+        log.push(Instant::now(), &bytes[..count]);
+    }
+    Ok(count)
 }
