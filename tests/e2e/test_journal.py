@@ -9,19 +9,13 @@ import subprocess
 import pytest
 
 from fc_api import Fc
-from harness import REGION, binary, parallel, sample, wait_until
+from harness import REGION, parallel, sample, wait_until
+from recordings import replayed, sluice
 from scf_api import Scf, environment
 
 
 def replay(path, *flags):
-    return subprocess.run([binary(), "replay", str(path), *flags], capture_output=True, text=True, timeout=120)
-
-
-def replayed(path, *flags):
-    """The totals of a journal that must be accepted."""
-    done = replay(path, "--output", "json", *flags)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    return sluice("replay", path, *flags)
 
 
 # Bytes from the end of a journal that are before its closing and within the last calls.

@@ -1,29 +1,12 @@
 """What-if: a server's journal is played again with what was set in it, and with other settings."""
 
 import json
-import subprocess
 
 import pytest
 
-from harness import REGION, Background, Server, binary, sample, wait_until
+from harness import REGION, Background, Server, sample, wait_until
+from recordings import replayed, simulated, sluice
 from scf_api import Scf
-
-
-def sluice(*arguments):
-    return subprocess.run([binary(), *map(str, arguments)], capture_output=True, text=True, timeout=120)
-
-
-def simulated(path, *flags):
-    """The reports of a simulation, by the name of their rules."""
-    done = sluice("simulate", "--trace", path, "--output", "json", *flags)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {run["rules"]: run["report"] for run in json.loads(done.stdout)["runs"]}
-
-
-def replayed(path):
-    done = sluice("replay", path, "--output", "json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)["totals"]
 
 
 def load(server):
@@ -83,7 +66,7 @@ def journal(tmp_path_factory):
 
 
 def test_a_journal_is_played_with_what_was_set_in_it(journal):
-    totals = replayed(journal)
+    totals = replayed(journal)["totals"]
     (report,) = simulated(journal).values()
     assert report["requests"] == totals["events"]["arrived"]
     assert report["throttles_by_limit"] == totals["refusals"] and report["throttles"] >= 4

@@ -180,13 +180,6 @@ impl Instances {
         self.slots[slot as usize].as_ref().map_or(0, |instance| instance.id.0 ^ instance.keep_until ^ instance.busy_ms)
     }
 
-    /// The same, by id.
-    #[inline]
-    pub fn touch_id(&self, id: InstanceId) -> u64 {
-        let slot = (id.0 & ((1 << SLOT_BITS) - 1)) as u32;
-        if (slot as usize) < self.slots.len() { self.touch(slot) } else { 0 }
-    }
-
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Instance)> {
         self.slots.iter().enumerate().filter_map(|(slot, found)| Some((slot as u32, found.as_ref()?)))
     }

@@ -33,7 +33,7 @@ impl State {
     /// The same of an end of a request in an instance.
     #[inline]
     pub fn touch_instance(&self, instance: InstanceId) -> u64 {
-        self.instances.touch_id(instance)
+        self.instances.slot_of(instance).map_or(0, |slot| self.instances.touch(slot))
     }
 
     /// The same of what is due up to then.

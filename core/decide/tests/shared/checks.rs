@@ -211,6 +211,7 @@ impl Checked {
         assert!(self.requests.is_empty(), "left: {:?}", self.requests);
         assert_eq!(self.answered.iter().sum::<u64>(), self.next_request, "each has one answer: {:?}", self.answered);
         assert_eq!((self.state.instance_count(), self.state.busy_mb()), (0, 0));
+        assert_eq!(self.state.pools().iter().map(|pool| pool.starting).sum::<u64>(), 0);
         assert!(!self.state.is_starting());
         let bursts = ["burst", "namespace_burst", "provisioned_burst"];
         for node in self.state.limit_tree(self.now()) {

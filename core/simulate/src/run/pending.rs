@@ -63,7 +63,7 @@ impl Pending {
     #[inline]
     pub fn take(&mut self) -> Option<Happening> {
         let Reverse(key) = self.due.pop()?;
-        let slot = (key & ((1 << SLOT_BITS) - 1)) as u32;
+        let slot = slot_of(key);
         self.free.push(slot);
         Some(self.slots[slot as usize])
     }
@@ -74,7 +74,7 @@ impl Pending {
         first_of(&self.due, |Reverse(key)| {
             let soon = key >> SLOT_BITS <= until;
             if soon {
-                look(self.slots[(key & ((1 << SLOT_BITS) - 1)) as usize]);
+                look(self.slots[slot_of(*key) as usize]);
             }
             soon
         });
@@ -87,6 +87,10 @@ impl Pending {
     pub fn disown(&mut self, instance: InstanceId) -> Option<u32> {
         self.owners.remove(&instance)
     }
+}
+
+fn slot_of(key: u64) -> u32 {
+    (key & ((1 << SLOT_BITS) - 1)) as u32
 }
 
 /// Ids are counted up, so spreading them is all a hash has to do.
