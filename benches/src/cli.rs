@@ -1,6 +1,11 @@
 //! The command line: which measurements to run, how many pairs, where the result goes.
 
-use crate::{front, lab::Lab, lab::Settings, measure, report::Report};
+use crate::{
+    front,
+    lab::{Lab, Servers, Settings},
+    measure,
+    report::Report,
+};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -22,9 +27,8 @@ struct Options {
     /// Small sizes and short runs, to see that everything works; not a result
     #[arg(long, global = true)]
     quick: bool,
-    /// The server to measure; by default the `sluice` beside this program
-    #[arg(long, global = true)]
-    server: Option<PathBuf>,
+    #[command(flatten)]
+    servers: Servers,
     /// Directory for the JSON result, the servers' log and installed peers
     #[arg(long, global = true, default_value = "out")]
     out: PathBuf,
@@ -38,6 +42,8 @@ enum Command {
     Scale,
     /// Calls of functions that have instances
     Warm,
+    /// Two builds, or one with and without a journal, side by side under warm calls
+    Compare,
     /// Memory, idle processor time, start of the server
     Memory,
     /// The decision core by itself
@@ -55,6 +61,7 @@ const COLD: &[(&str, measure::Part)] = &[("cold", measure::cold::run), ("sustain
 const SCALE: &[(&str, measure::Part)] = &[("scale", measure::scale::run), ("minute", measure::minute::run)];
 const DECIDE: &[(&str, measure::Part)] = &[("decide", measure::decide::run)];
 const WARM: &[(&str, measure::Part)] = &[("warm", measure::warm::run), ("zipf", measure::zipf::run)];
+const COMPARE: &[(&str, measure::Part)] = &[("compare", measure::compare::run)];
 const MEMORY: &[(&str, measure::Part)] = &[("memory", measure::memory::run), ("idle", measure::idle::run)];
 
 /// Runs what was asked for. False when a target was missed.
@@ -65,13 +72,14 @@ pub fn run() -> Result<bool> {
         Command::Cold => ("bench-cold.json", COLD),
         Command::Scale => ("bench-scale.json", SCALE),
         Command::Warm => ("bench-warm.json", WARM),
+        Command::Compare => ("bench-compare.json", COMPARE),
         Command::Memory => ("bench-memory.json", MEMORY),
         Command::Decide => ("bench-decide.json", DECIDE),
         Command::Peers => ("bench-peers.json", &[("peers", measure::peers::run)]),
         Command::All => ("bench.json", &[COLD, SCALE, WARM, MEMORY, DECIDE].concat()),
     };
     let settings = Settings::new(cli.options.quick, cli.options.pairs);
-    let lab = Lab::open(settings, cli.options.server, cli.options.out)?;
+    let lab = Lab::open(settings, cli.options.servers, cli.options.out)?;
     let mut report = Report::new(&lab.settings);
     for (name, part) in parts {
         // A part that breaks must not take the lines already measured with it.

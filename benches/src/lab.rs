@@ -1,6 +1,8 @@
 //! What all measurements share: sizes, the server's path, the output directory.
 
+use crate::server::Build;
 use anyhow::{Context, Result, ensure};
+use clap::Args;
 use serde::Serialize;
 use std::{path::PathBuf, time::Duration};
 
@@ -59,25 +61,48 @@ impl Settings {
     }
 }
 
+/// Which servers a run starts.
+#[derive(Args)]
+pub struct Servers {
+    /// The server to measure; by default the `sluice` beside this program
+    #[arg(long, global = true)]
+    server: Option<PathBuf>,
+    /// Let the measured server write a journal
+    #[arg(long, global = true)]
+    journal: bool,
+    /// The server that `compare` measures against, as built from another commit; by default the measured one, without
+    /// a journal
+    #[arg(long, global = true)]
+    with: Option<PathBuf>,
+}
+
 /// The place a run happens in.
 pub struct Lab {
     pub settings: Settings,
-    pub server: PathBuf,
+    /// What is measured.
+    pub subject: Build,
+    /// What `compare` measures it against.
+    pub other: Build,
     pub out: PathBuf,
 }
 
 impl Lab {
-    pub fn open(settings: Settings, server: Option<PathBuf>, out: PathBuf) -> Result<Self> {
+    pub fn open(settings: Settings, servers: Servers, out: PathBuf) -> Result<Self> {
         let own = std::env::current_exe().context("finding this program")?;
-        let server = server.unwrap_or_else(|| own.with_file_name("sluice"));
-        ensure!(
-            server.is_file(),
-            "no server at {}; build it with `cargo build --release -p sluice`, or name one with --server",
-            server.display()
-        );
+        let subject = servers.server.unwrap_or_else(|| own.with_file_name("sluice"));
+        let other = servers.with.unwrap_or_else(|| subject.clone());
+        for server in [&subject, &other] {
+            ensure!(
+                server.is_file(),
+                "no server at {}; build it with `cargo build --release -p sluice`, or name one with --server",
+                server.display()
+            );
+        }
         std::fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
         let out = out.canonicalize().with_context(|| format!("resolving {}", out.display()))?;
-        Ok(Self { settings, server, out })
+        let subject = Build { path: subject, journal: servers.journal };
+        let other = Build { path: other, journal: false };
+        Ok(Self { settings, subject, other, out })
     }
 
     /// How many things the machine can do at once.

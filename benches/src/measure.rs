@@ -1,6 +1,7 @@
 //! The measurements, one file each. Each adds its lines to the report.
 
 pub mod cold;
+pub mod compare;
 pub mod decide;
 pub mod idle;
 pub mod memory;

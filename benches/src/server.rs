@@ -11,7 +11,7 @@ use std::{
     fs::OpenOptions,
     io::{BufRead, BufReader},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
@@ -30,6 +30,13 @@ pub enum Blanks {
     None,
 }
 
+/// A server program, and whether it writes down what it decides from.
+#[derive(Clone, Debug)]
+pub struct Build {
+    pub path: PathBuf,
+    pub journal: bool,
+}
+
 pub struct Server {
     child: Child,
     group: CpuGroup,
@@ -40,12 +47,19 @@ pub struct Server {
 
 impl Server {
     pub fn start(lab: &Lab, data: &Path, blanks: Blanks) -> Result<Self> {
+        Self::of(lab, &lab.subject, data, blanks)
+    }
+
+    pub fn of(lab: &Lab, build: &Build, data: &Path, blanks: Blanks) -> Result<Self> {
         let log = OpenOptions::new().create(true).append(true).open(lab.out.join("bench-server.log"))?;
         let group = CpuGroup::create();
-        let mut command = group.command(&lab.server);
+        let mut command = group.command(&build.path);
         command.args(["serve", "--listen", "127.0.0.1:0", "--region", REGION, "--data-dir"]).arg(data);
         if blanks == Blanks::None {
             command.args(["--blanks-max", "0"]);
+        }
+        if build.journal {
+            command.arg("--journal").arg(data.join("bench.journal"));
         }
         command
             .env("SLUICE_ACCOUNT_ID", "1250000000")
@@ -56,7 +70,7 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(log);
         let started = Instant::now();
-        let mut child = command.spawn().with_context(|| format!("starting {}", lab.server.display()))?;
+        let mut child = command.spawn().with_context(|| format!("starting {}", build.path.display()))?;
         let stdout = child.stdout.take().context("the server has no standard output")?;
         match wait_ready(stdout) {
             Ok(address) => Ok(Self { child, group, address, ready_after: started.elapsed() }),
