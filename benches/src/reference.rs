@@ -32,17 +32,18 @@ pub struct Reference {
 impl Reference {
     /// Workers that run the measured function.
     pub fn of(interpreter: &Interpreter, workers: usize) -> Result<Self> {
-        Self::with(interpreter, workers, "serve")
+        Self::with(interpreter, workers, "serve", Duration::ZERO)
     }
 
-    /// The same workers without the function: they answer the same bytes always.
-    pub fn echo(interpreter: &Interpreter, workers: usize) -> Result<Self> {
-        Self::with(interpreter, workers, "echo")
+    /// The same workers without the function: they answer the same bytes always, and spend `price` of processor time
+    /// on nothing for each.
+    pub fn echo(interpreter: &Interpreter, workers: usize, price: Duration) -> Result<Self> {
+        Self::with(interpreter, workers, "echo", price)
     }
 
     /// Workers that run the measured function and write down what it takes: for [`Reference::handler_time`].
     pub fn timed(interpreter: &Interpreter, workers: usize) -> Result<Self> {
-        Self::with(interpreter, workers, "time")
+        Self::with(interpreter, workers, "time", Duration::ZERO)
     }
 
     /// Processor time of parsing, handler and serialising per request, over all requests so far.
@@ -63,12 +64,12 @@ impl Reference {
         Ok(Duration::from_nanos(spent / frames))
     }
 
-    fn with(interpreter: &Interpreter, workers: usize, mode: &str) -> Result<Self> {
+    fn with(interpreter: &Interpreter, workers: usize, mode: &str, price: Duration) -> Result<Self> {
         let dir = worker_dir(interpreter.language)?;
         let script = dir.path().join(interpreter.language.worker().0);
         Self::start(dir, workers, |group, socket| {
             let mut command = group.command(&interpreter.path);
-            command.arg(&script).arg(mode).arg(socket);
+            command.arg(&script).arg(mode).arg(socket).arg(price.as_nanos().to_string());
             command
         })
     }

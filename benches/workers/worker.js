@@ -2,7 +2,7 @@
 // REF-NODE's worker: JSON in, handler, JSON out, over a unix socket, and nothing else.
 //
 // worker.js serve SOCKET            answers length-prefixed frames until the socket closes
-// worker.js echo SOCKET             the same without looking at them: always the same bytes
+// worker.js echo SOCKET NS          always the same bytes, after as many nanoseconds of processor time spent on nothing
 // worker.js time SOCKET             as serve, and writes down the processor time that is not for the socket
 
 const fs = require('fs');
@@ -39,12 +39,21 @@ function serve(path, answer) {
   socket.on('close', () => process.exit(0));
 }
 
+const micros = () => { const { user, system } = process.cpuUsage(); return user + system; };
+
+/** Always the same answer, for a given price. */
+function echo(nanoseconds) {
+  return (frame, done) => {
+    for (const until = micros() + nanoseconds / 1000; micros() < until;);
+    done(SAME);
+  };
+}
+
 /** `answer`, keeping account of its processor time in a file: nanoseconds and frames. */
 function timed(folder) {
   const note = fs.openSync(`${folder}/${process.pid}.times`, 'w');
   let spent = 0;
   let frames = 0;
-  const micros = () => { const { user, system } = process.cpuUsage(); return user + system; };
   return (frame, done) => {
     const began = micros();
     answer(frame, (reply) => {
@@ -56,7 +65,7 @@ function timed(folder) {
   };
 }
 
-const [mode, path] = process.argv.slice(2);
+const [mode, path, price] = process.argv.slice(2);
 if (mode === 'serve') serve(path, answer);
-else if (mode === 'echo') serve(path, (frame, done) => done(SAME));
+else if (mode === 'echo') serve(path, echo(Number(price)));
 else serve(path, timed(require('path').dirname(path)));

@@ -1,7 +1,7 @@
 """REF-PY's worker: JSON in, handler, JSON out, over a unix socket, and nothing else.
 
 worker.py serve SOCKET            answers length-prefixed frames until the socket closes
-worker.py echo SOCKET             the same without looking at them: always the same bytes
+worker.py echo SOCKET NS          always the same bytes, after as many nanoseconds of processor time spent on nothing
 worker.py time SOCKET             as serve, and writes down the processor time that is not for the socket
 """
 
@@ -65,9 +65,22 @@ def timed(folder):
     return account
 
 
+def echo(nanoseconds):
+    """Always the same answer, for a given price."""
+    clock = time.thread_time_ns
+
+    def spend(frame):
+        until = clock() + nanoseconds
+        while clock() < until:
+            pass
+        return SAME
+
+    return spend
+
+
 if sys.argv[1] == "serve":
     serve(sys.argv[2], answer)
 elif sys.argv[1] == "echo":
-    serve(sys.argv[2], lambda frame: SAME)
+    serve(sys.argv[2], echo(int(sys.argv[3])))
 else:
     serve(sys.argv[2], timed(os.path.dirname(sys.argv[2])))

@@ -11,6 +11,7 @@ use crate::{
     connection::Connection,
     dns, environment,
     frame::{self, Frame},
+    free_memory::FreeMemory,
     instance,
     launcher::Settings,
     log::{Collector, Limits},
@@ -30,10 +31,7 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -118,7 +116,7 @@ impl SandboxBackend {
             runtimes,
             templates: Mutex::default(),
             statuses,
-            free_memory: FreeMemory::default(),
+            free_memory: FreeMemory::open()?,
             headroom_mib: config.headroom_mib,
         });
         backend.start_templates().await?;
@@ -354,7 +352,7 @@ impl Backend for SandboxBackend {
     }
 
     fn free_memory_mib(&self) -> u64 {
-        self.free_memory.read().saturating_sub(self.headroom_mib)
+        self.free_memory.mib().saturating_sub(self.headroom_mib)
     }
 
     async fn shutdown(&self) {
@@ -394,46 +392,4 @@ async fn compile_in(
         }
     };
     tokio::time::timeout(COMPILE_PATIENCE, talk).await.unwrap_or_else(|_| Err("compiling took too long".to_owned()))
-}
-
-/// The host's free memory, read at most every 50 ms: it is asked for on every request.
-struct FreeMemory {
-    value_mib: AtomicU64,
-    read_at_ms: AtomicU64,
-    epoch: Instant,
-    /// Kept open, and read once: each read has the kernel count the memory of all zones.
-    meminfo: Option<fs::File>,
-}
-
-impl Default for FreeMemory {
-    fn default() -> Self {
-        let meminfo = fs::File::open("/proc/meminfo").ok();
-        Self { value_mib: AtomicU64::new(0), read_at_ms: AtomicU64::new(0), epoch: Instant::now(), meminfo }
-    }
-}
-
-impl FreeMemory {
-    fn read(&self) -> u64 {
-        let now = self.epoch.elapsed().as_millis() as u64 + 1;
-        let last = self.read_at_ms.load(Ordering::Relaxed);
-        if last == 0 || now - last >= 50 {
-            self.value_mib.store(self.available_mib().unwrap_or(u64::MAX), Ordering::Relaxed);
-            self.read_at_ms.store(now, Ordering::Relaxed);
-        }
-        self.value_mib.load(Ordering::Relaxed)
-    }
-
-    fn available_mib(&self) -> Option<u64> {
-        // It is the third line.
-        let mut head = [0u8; 256];
-        let size = std::os::unix::fs::FileExt::read_at(self.meminfo.as_ref()?, &mut head, 0).ok()?;
-        available_mib(std::str::from_utf8(&head[..size]).ok()?)
-    }
-}
-
-/// What the kernel says could be taken, from the text of `/proc/meminfo`.
-pub fn available_mib(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-    Some(kib / 1024)
 }

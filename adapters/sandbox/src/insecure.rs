@@ -151,7 +151,7 @@ impl Backend for InsecureBackend {
 
     fn free_memory_mib(&self) -> u64 {
         let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-        crate::backend::available_mib(&meminfo).unwrap_or(u64::MAX)
+        crate::free_memory::available_mib(&meminfo).unwrap_or(u64::MAX)
     }
 
     async fn shutdown(&self) {}

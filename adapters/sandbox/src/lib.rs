@@ -27,6 +27,7 @@ mod entry;
 mod environment;
 mod filter;
 mod frame;
+mod free_memory;
 mod insecure;
 mod instance;
 mod launcher;

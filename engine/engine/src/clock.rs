@@ -4,6 +4,7 @@ use crate::{Engine, catalog::Inner};
 use sluice_decide::Event;
 use sluice_domain::{Error, ErrorKind, Field, Result, Timestamp};
 use std::{sync::atomic::Ordering, time::Duration};
+use tokio::time::Instant;
 
 /// The longest time between two looks at what is due, and at instances that died.
 const LOOK: Duration = Duration::from_millis(250);
@@ -11,6 +12,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Between looks while nothing is due at all.
 const IDLE: Duration = Duration::from_secs(1);
+/// Instances that are looked at while calls wait.
+const LOOKED_AT_AT_ONCE: usize = 32;
 /// How far the calendar's clock may part from the core's before the core is told.
 const DRIFT_MS: i64 = 1000;
 /// The longest way a virtual clock goes in one step.
@@ -108,17 +111,18 @@ impl Engine {
     /// Instances whose process ended while nothing ran in them.
     fn bury_dead(&self) {
         for scope in self.all_scopes() {
-            let dead: Vec<_> = {
-                let core = scope.core();
-                let dead = core.instances.iter().filter(|(_, live)| !live.instance.is_alive());
-                // One that still has a call is reported by that call.
-                dead.filter(|(id, _)| core.state.instance(**id).is_some_and(|found| found.in_flight == 0))
-                    .map(|(id, _)| *id)
-                    .collect()
-            };
-            for instance in dead {
-                tracing::info!(%instance, "an idle instance died");
-                self.tell(&scope, Event::Died { instance });
+            // There may be thousands, and calls wait for the lock. Without it none may be asked: an instance that is
+            // being asked looks busy to a call that is to have it.
+            let instances: Vec<_> = scope.core().instances.keys().copied().collect();
+            for few in instances.chunks(LOOKED_AT_AT_ONCE) {
+                let dead: Vec<_> = {
+                    let core = scope.core();
+                    few.iter().copied().filter(|instance| core.is_dead(*instance)).collect()
+                };
+                for instance in dead {
+                    tracing::info!(%instance, "an idle instance died");
+                    self.tell(&scope, Event::Died { instance });
+                }
             }
         }
     }
@@ -144,6 +148,7 @@ impl Engine {
 
 pub async fn tick_loop(inner: std::sync::Weak<Inner>) {
     let mut told = 0;
+    let mut buried = Instant::now();
     loop {
         let Some(inner) = inner.upgrade() else { return };
         let engine = Engine { inner };
@@ -151,7 +156,10 @@ pub async fn tick_loop(inner: std::sync::Weak<Inner>) {
             engine.follow_calendar(&mut told);
             engine.tick_all();
         }
-        engine.bury_dead();
+        if buried.elapsed() >= LOOK {
+            engine.bury_dead();
+            buried = Instant::now();
+        }
         let due = engine.until_due();
         let pause = due.map_or(IDLE, |due| due.clamp(PAUSE, LOOK));
         if due.is_some() {

@@ -163,6 +163,12 @@ impl ScopeState {
 }
 
 impl Core {
+    /// Whether an instance's process ended while nothing ran in it. One that still has a call is reported by that call.
+    pub fn is_dead(&self, instance: InstanceId) -> bool {
+        let idle = self.state.instance(instance).is_some_and(|found| found.in_flight == 0);
+        idle && self.instances.get(&instance).is_some_and(|live| !live.instance.is_alive())
+    }
+
     /// A place in an instance for a request; the first one hears how it came up.
     pub fn seat(&mut self, instance: Arc<dyn Instance>) -> Seat {
         let cold = if self.colds.is_empty() { None } else { self.colds.remove(&instance.id()) };
