@@ -173,3 +173,28 @@ pub async fn tick_loop(inner: std::sync::Weak<Inner>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{InvokeRequest, fixture::World};
+    use sluice_domain::Dialect;
+
+    #[tokio::test]
+    async fn only_the_idle_instance_whose_process_ended_is_buried() {
+        let world = World::of(Dialect::Scf).await;
+        for name in ["lives", "dies"] {
+            world.create(name).await;
+            let (key, request_id) = (world.key(name), world.engine.request_id());
+            let payload = bytes::Bytes::from_static(b"{}");
+            let request = InvokeRequest { key, qualifier: String::new(), request_id, payload };
+            assert!(world.engine.invoke(request).await.unwrap().is_success());
+        }
+        let scope = world.engine.all_scopes().remove(0);
+        let dead =
+            scope.core().instances.values().find(|live| live.serving.function.key.name == "dies").unwrap().clone();
+        dead.instance.stop();
+        world.engine.bury_dead();
+        let left: Vec<_> = scope.core().instances.values().map(|live| live.serving.function.key.name.clone()).collect();
+        assert_eq!(left, ["lives"]);
+    }
+}
