@@ -17,9 +17,7 @@ const END = 0;
 const BLANK = 2;
 const ROUNDS = 20;
 const SETTLE_MS = 20;
-
-// Compilers that would set in while a child starts, on its only thread, wait until it is ready.
-const setCompilers = (on) => ['opt', 'sparkplug'].forEach((name) => v8.setFlagsFromString(`--${on ? '' : 'no-'}${name}`));
+const SMALL_MIB = 256;
 
 const native = { exports: {} };
 process.dlopen(native, path.join(__dirname, 'template.so'));
@@ -28,8 +26,8 @@ if (!claim()) exit(1); // the server sees that, and starts this Node.js anew for
 
 // Functions require these, and children then share the pages.
 for (const name of PRELOADED) require(name);
-bootstrap.prepare(ROUNDS);
-setCompilers(false);
+setHeap(SMALL_MIB);
+bootstrap.prepare(ROUNDS, fitHeap);
 // Whatever was made so far moves to where a child's first collections do not go, and the collector's own tasks run
 // to their end: a child would have to do all that in pages of its own.
 v8.setFlagsFromString('--expose-gc');
@@ -46,16 +44,21 @@ function become() {
   if (role === END) exit(0);
   forgetTemplate();
   if (role === BLANK) bootstrap.warm(); // pages that the first request would fault in are touched now
-  bootstrap.serve(ORDERS, { init: fitHeap, ready: () => setCompilers(true) });
+  bootstrap.serve(ORDERS);
 }
 
 /**
  * Has the heap grow in proportion to the function's memory. V8 made its plans when the template started, by the memory
- * of the host, and would collect too late for a small function.
+ * of the host, and would collect too late for a small function. Each change of a flag takes a tenth of a millisecond,
+ * so the template has those of the smallest functions, which are the most.
  */
 function fitHeap({ memory_mib: memory }) {
-  if (memory <= 256) v8.setFlagsFromString('--semi-space-growth-factor=1');
-  if (memory <= 512) v8.setFlagsFromString(`--heap-growing-percent=${memory <= 256 ? 30 : 60}`);
+  if (memory > SMALL_MIB) setHeap(memory);
+}
+
+function setHeap(memory) {
+  const [percent, factor] = memory <= SMALL_MIB ? [30, 1] : [memory <= 512 ? 60 : 0, 2]; // 0 and 2 are V8's own
+  v8.setFlagsFromString(`--heap-growing-percent=${percent} --semi-space-growth-factor=${factor}`);
 }
 
 /** What a process learns when it starts and a child has to learn anew. */

@@ -186,16 +186,24 @@ impl SandboxBackend {
         let sandbox = self.stock.take().await.map_err(|error| error.to_string())?;
         let mut connection = sandbox.run(process, &[]).await.map_err(|error| error.to_string())?;
         start::await_blank(&mut connection).await?;
+        // The first call will look at them.
+        sandbox.with_slot(|slot| slot.group.open_counters());
         Ok((sandbox, connection))
     }
 
     async fn start_from_blank(&self, spec: &Assignment, blank: SandboxedBlank) -> Result<Made, io::Error> {
         let began = Instant::now();
         let SandboxedBlank { sandbox, connection, .. } = blank;
-        fit(&sandbox, spec)?;
-        let taken = began.elapsed();
-        sandbox.mount(&[code_target(spec)?]).await?;
-        Ok(Made { sandbox, connection, sandbox_time: taken, mount_time: began.elapsed() - taken, from_blank: true })
+        let code = [code_target(spec)?];
+        // While the launcher mounts the code.
+        let fit = async {
+            let began = Instant::now();
+            fit(&sandbox, spec).map(|()| began.elapsed())
+        };
+        let (mounted, fitted) = tokio::join!(biased; sandbox.mount(&code), fit);
+        let sandbox_time = fitted?;
+        mounted?;
+        Ok(Made { sandbox, connection, sandbox_time, mount_time: began.elapsed() - sandbox_time, from_blank: true })
     }
 
     async fn start_anew(&self, spec: &Assignment, interpreter: &Interpreter) -> Result<Made, io::Error> {
@@ -273,7 +281,9 @@ fn template_arguments(interpreter: &Interpreter) -> Option<Vec<String>> {
             Some([&program, "-I", "-X", "utf8", "-B", &script("template.py")].map(str::to_owned).to_vec())
         }
         // A forked child has no helper threads.
-        Family::Node => Some(vec![program, "--single-threaded".to_owned(), script("template.js")]),
+        Family::Node => {
+            Some(vec![program, "--single-threaded".to_owned(), "--no-memory-reducer".to_owned(), script("template.js")])
+        }
         _ => None,
     }
 }

@@ -229,6 +229,12 @@ impl Group {
         self.peak.read(&mut text, || self.memory.join(file)).trim().parse().unwrap_or(0)
     }
 
+    /// Reads what is counted once, so that its files are open when a call is waited for.
+    pub fn open_counters(&self) {
+        self.oom_kills();
+        self.memory_peak();
+    }
+
     pub fn set_frozen(&self, frozen: bool) -> io::Result<()> {
         match &self.freeze {
             Some((directory, Freezer::V2)) => {

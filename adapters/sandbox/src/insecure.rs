@@ -4,6 +4,7 @@
 
 use crate::{
     connection::{Connection, FarEnds},
+    free_memory::FreeMemory,
     instance,
     life::{Enclosure, process_exited},
     runtimes::Runtimes,
@@ -30,6 +31,7 @@ use std::{
 pub struct InsecureBackend {
     runtimes: Runtimes,
     directory: PathBuf,
+    free_memory: FreeMemory,
 }
 
 impl InsecureBackend {
@@ -40,7 +42,7 @@ impl InsecureBackend {
         for (name, content) in crate::bootstrap::FILES {
             std::fs::write(directory.join(name), content)?;
         }
-        Ok(Arc::new(Self { runtimes: Runtimes::discover(bundles), directory }))
+        Ok(Arc::new(Self { runtimes: Runtimes::discover(bundles), directory, free_memory: FreeMemory::open()? }))
     }
 
     fn spawn(&self, spec: &Assignment) -> io::Result<(Child, Connection)> {
@@ -150,8 +152,7 @@ impl Backend for InsecureBackend {
     }
 
     fn free_memory_mib(&self) -> u64 {
-        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-        crate::free_memory::available_mib(&meminfo).unwrap_or(u64::MAX)
+        self.free_memory.mib()
     }
 
     async fn shutdown(&self) {}
