@@ -58,7 +58,7 @@ impl FreeMemory {
         let size = self.vmstat.read_at(&mut head, 0).ok()?;
         let counters = Counters::of(std::str::from_utf8(&head[..size]).ok()?)?;
         let page_bytes = rustix::param::page_size() as u64;
-        Some(self.reserve.available(&counters) * page_bytes >> 20)
+        Some((self.reserve.available(&counters) * page_bytes) >> 20)
     }
 }
 
