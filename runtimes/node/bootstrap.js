@@ -2,7 +2,8 @@
 /*
  * Runs one Node.js function inside a sandbox: loads the user's module once, then answers requests on a socket.
  *
- * Why one file without dependencies: it is embedded in the server and must start on any Node.js from 12 on.
+ * Why nothing but Node.js' own modules and no more files: it is embedded in the server, must start on any Node.js from 12
+ * on, and each file takes time to load.
  * What a frame means is written in runtimes/README.md; what a handler may expect is the vendors' contract
  * (Tencent SCF or Alibaba FC). Replies and log lines are written synchronously, so that everything a handler
  * printed is in the pipe before its reply is in the socket, and a small reply costs one system call.
@@ -14,6 +15,7 @@
 const fs = require('fs');
 const path = require('path');
 const util = require('util');
+const { Missing, open, pick, forget } = require('./load.js');
 
 const [BLANK, READY, RESULT, ERROR, TAGGED, OUTPUT] = Buffer.from('Bireto');
 const [INIT, REQUEST, TAGGED_REQUEST] = Buffer.from('IRT');
@@ -244,15 +246,12 @@ function prefixConsole(write) {
 
 // --- failures --------------------------------------------------------------------------------------------------
 
-/** What is wrong with the package, in our words. */
-class Missing extends Error {}
-
 function isError(value) {
   return value instanceof Error || util.types.isNativeError(value);
 }
 
 function isOwnLine(line) {
-  return line.includes(__filename) || /^\s+at .*\(?(node:)?internal\//.test(line);
+  return line.includes(__dirname) || /^\s+at .*\(?(node:)?internal\//.test(line);
 }
 
 function withoutOwnLines(text) {
@@ -604,75 +603,6 @@ function enter(init) {
   module.constructor._initPaths(); // reads NODE_PATH
 }
 
-/** The exports of the file of an entry point `dir/file.function`, or a promise of them, and the function's name. */
-function open(codeDir, entry) {
-  const dot = entry.lastIndexOf('.');
-  const [module, name] = [entry.slice(0, Math.max(dot, 0)), entry.slice(dot + 1)];
-  if (module === '' || name === '' || name.includes('/')) {
-    throw new Missing(`Handler '${entry}' must have the form file.function, such as index.main_handler`);
-  }
-  const base = path.join(codeDir, module);
-  for (const suffix of ['.js', '.mjs', '.cjs']) {
-    const file = base + suffix;
-    if (fs.existsSync(file)) return { exports: loadFile(file, codeDir), module, name };
-  }
-  throw new Missing(explainMissing(codeDir, module));
-}
-
-function loadFile(file, codeDir) {
-  if (file.endsWith('.mjs') || (file.endsWith('.js') && isModulePackage(path.dirname(file), codeDir))) {
-    return import(require('url').pathToFileURL(file).href);
-  }
-  return isItsOwnPath(file, codeDir) ? requirePath(file) : require(file);
-}
-
-/** Whether there is no link on the way to a file, seen from the code directory as the working directory. */
-function isItsOwnPath(file, codeDir) {
-  return path.dirname(file) === codeDir && process.cwd() === codeDir && fs.lstatSync(file).isFile();
-}
-
-/** What `require` does when it knows which file is meant, which takes it a third of its time. */
-function requirePath(file) {
-  const Module = module.constructor;
-  if (Module._cache[file] !== undefined) return Module._cache[file].exports;
-  const loading = new Module(file, module);
-  Module._cache[file] = loading;
-  try {
-    loading.load(file);
-  } finally {
-    if (!loading.loaded) delete Module._cache[file];
-  }
-  return loading.exports;
-}
-
-function isModulePackage(folder, codeDir) {
-  for (let at = folder; at.startsWith(codeDir); at = path.dirname(at)) {
-    const manifest = path.join(at, 'package.json');
-    if (fs.existsSync(manifest)) return JSON.parse(fs.readFileSync(manifest, 'utf8')).type === 'module';
-    if (at === path.dirname(at)) break;
-  }
-  return false;
-}
-
-function pick(exports, { name, module }) {
-  const found = exports[name] || (exports.default && exports.default[name]);
-  if (typeof found !== 'function') throw new Missing(`Handler '${name}' is missing on module '${module}'`);
-  return found;
-}
-
-function explainMissing(codeDir, module) {
-  const wanted = `${module}.js`;
-  const text = `Cannot find module '${path.join(codeDir, wanted)}'`;
-  const top = fs.readdirSync(codeDir).sort();
-  const other = top.find((name) => name.startsWith(`${path.basename(module)}.`));
-  if (other !== undefined) {
-    return `${text}. The package has '${other}', but a Node.js function needs a .js file: ${wanted}`;
-  }
-  const folders = top.filter((name) => fs.existsSync(path.join(codeDir, name, wanted)));
-  if (folders.length === 1) return `${text}. It is inside the folder '${folders[0]}': zip the files, not the folder`;
-  return `${text}. The package has at its root: ${top.slice(0, 10).join(', ') || 'nothing'}`;
-}
-
 function isThenable(value) {
   return value !== null && typeof value === 'object' && typeof value.then === 'function';
 }
@@ -811,11 +741,6 @@ function frame(type, body) {
   bytes.writeUInt32LE(bytes.length - 4, 0);
   bytes[4] = type;
   return bytes;
-}
-
-function forget(file) {
-  delete require.cache[file];
-  module.children.length = 0;
 }
 
 /**

@@ -1,6 +1,7 @@
 """Node.js under the SCF contract."""
 
 import json
+import os
 import unittest
 
 from instance import REQUEST_ID, Instance
@@ -172,6 +173,32 @@ class Failures(unittest.TestCase):
 
 
 class Loading(unittest.TestCase):
+    def test_a_file_is_the_same_module_for_the_platform_and_for_the_code(self):
+        files = {
+            "index.js": "const other = require('./other');\nexports.mine = 1;\n"
+            "exports.main_handler = async () => [other.seen() === exports, __filename, module.loaded, require.main === module];\n",
+            "other.js": "exports.seen = () => require('./index.js');\n",
+        }
+        with Instance("node", files).ready() as instance:
+            self.assertEqual(instance.call(), [True, os.path.join(instance.code_dir, "index.js"), True, False])
+
+    def test_a_file_behind_a_link_is_loaded_from_where_it_lies(self):
+        files = {
+            "lib/real.js": "exports.main_handler = async () => [__filename, require('./beside')];\n",
+            "lib/beside.js": "module.exports = 'beside';\n",
+        }
+        instance = Instance("node", files)
+        os.symlink("lib/real.js", os.path.join(instance.code_dir, "index.js"))
+        with instance.ready():
+            self.assertEqual(instance.call(), [os.path.join(instance.code_dir, "lib/real.js"), "beside"])
+
+    def test_a_file_that_throws_is_not_left_half_loaded(self):
+        code = "globalThis.times = (globalThis.times || 0) + 1;\nthrow new Error(`load ${times}`);\n"
+        with node(code) as instance:
+            refusal = instance.refusal()
+        self.assertEqual((refusal["kind"], refusal["message"]), ("user_exception", "load 1"))
+        self.assertFalse([frame for frame in refusal["frames"] if "runtimes/node" in frame], refusal["frames"])
+
     def refusal(self, files, **init):
         with Instance("node", files, **init) as instance:
             failure = instance.refusal()

@@ -280,7 +280,8 @@ fn template_arguments(interpreter: &Interpreter) -> Option<Vec<String>> {
         Family::Python => {
             Some([&program, "-I", "-X", "utf8", "-B", &script("template.py")].map(str::to_owned).to_vec())
         }
-        // A forked child has no helper threads.
+        // A forked child has no helper threads. And it would run the memory reducer, whose timer the template has set,
+        // as soon as it is made: milliseconds of marking in every blank, for a process that is frozen when it is idle.
         Family::Node => {
             Some(vec![program, "--single-threaded".to_owned(), "--no-memory-reducer".to_owned(), script("template.js")])
         }

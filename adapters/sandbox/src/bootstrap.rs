@@ -5,6 +5,7 @@ pub const FILES: &[(&str, &[u8])] = &[
     ("bootstrap.py", include_bytes!("../../../runtimes/python/bootstrap.py")),
     ("template.py", include_bytes!("../../../runtimes/python/template.py")),
     ("bootstrap.js", include_bytes!("../../../runtimes/node/bootstrap.js")),
+    ("load.js", include_bytes!("../../../runtimes/node/load.js")),
     ("warm.js", include_bytes!("../../../runtimes/node/warm.js")),
     ("template.js", include_bytes!("../../../runtimes/node/template.js")),
     // Built by build.rs from template/lib.rs.

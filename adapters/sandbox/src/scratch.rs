@@ -55,7 +55,10 @@ impl ScratchMaker {
         fs::remove_file(&path)?;
         filled?;
         let device = sys::attach_loop(&image)?;
-        let mount = sys::mount_detached("ext4", &format!("/dev/loop{}", device.number), &["nodiscard"])?;
+        // Nothing has to be written where a hole reads as zeros. By default the kernel would fill the tables of every
+        // sandbox in the background, 8 MB each.
+        let options = ["nodiscard", "noinit_itable"];
+        let mount = sys::mount_detached("ext4", &format!("/dev/loop{}", device.number), &options)?;
         sys::set_mount_flags(&mount, sys::NOSUID | sys::NODEV)?;
         make_root_public(&mount)?;
         Ok(mount)

@@ -47,7 +47,7 @@ def system(name, *args):
 
 def read(path):
     with open(path, "rb") as file:
-        return file.read(400).decode("latin-1")
+        return file.read(16384).decode("latin-1")
 
 
 def write(path):
