@@ -16,6 +16,7 @@ import json
 import keyword
 import logging
 import os
+import select
 import site
 import socket
 import struct
@@ -124,6 +125,10 @@ class Channel:
         os.set_inheritable(fd, False)
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fd)
         self.recv_into, self.sendall = self.sock.recv_into, self.sock.sendall
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        # A read that sleeps is also woken when the other end has taken the answer: a second time for each call.
+        self.wait = poll.poll
         self.buffer = bytearray(65536)
         self.view = memoryview(self.buffer)
         self.begin = self.end = 0
@@ -134,6 +139,7 @@ class Channel:
         begin = self.begin
         if begin == self.end:
             begin = self.begin = 0
+            self.wait()
             self.end = self.recv_into(self.buffer)
             if not self.end:
                 os._exit(0)

@@ -12,6 +12,7 @@ use crate::{
     dns, environment,
     frame::{self, Frame},
     free_memory::FreeMemory,
+    freezer::Freezer,
     instance,
     launcher::Settings,
     log::{Collector, Limits},
@@ -101,7 +102,7 @@ impl SandboxBackend {
         dns::serve(network.gateway(), config.resolv_conf.clone()).await.map_err(context("name server"))?;
         let launcher = Launcher::start(&settings).map_err(context("sandbox launcher"))?;
         let slots = Slots::start(&config.tag, hierarchy, network, scratch, SLOTS_AHEAD);
-        let maker = Arc::new(Maker { launcher, slots, next: AtomicU64::new(1) });
+        let maker = Arc::new(Maker { launcher, slots, freezer: Freezer::start()?, next: AtomicU64::new(1) });
         let receiver = Arc::downgrade(&maker);
         tokio::spawn(async move {
             if let Some(maker) = receiver.upgrade() {

@@ -47,6 +47,7 @@ pub struct Group {
     is_v2: bool,
     peak: Opened,
     events: Opened,
+    state: Opened,
 }
 
 impl Hierarchy {
@@ -180,6 +181,7 @@ impl Hierarchy {
             is_v2: self.is_v2,
             peak: Opened::default(),
             events: Opened::default(),
+            state: Opened::default(),
         };
         fs::write(at(&self.pids).join("pids.max"), max_tasks.to_string())?;
         group.set_size(memory_mib)?;
@@ -236,15 +238,14 @@ impl Group {
     }
 
     pub fn set_frozen(&self, frozen: bool) -> io::Result<()> {
-        match &self.freeze {
-            Some((directory, Freezer::V2)) => {
-                fs::write(directory.join("cgroup.freeze"), if frozen { "1" } else { "0" })
-            }
-            Some((directory, Freezer::V1)) => {
-                fs::write(directory.join("freezer.state"), if frozen { "FROZEN" } else { "THAWED" })
-            }
-            None => Ok(()),
-        }
+        let Some((directory, kind)) = &self.freeze else { return Ok(()) };
+        let (file, state) = match (kind, frozen) {
+            (Freezer::V2, true) => ("cgroup.freeze", "1"),
+            (Freezer::V2, false) => ("cgroup.freeze", "0"),
+            (Freezer::V1, true) => ("freezer.state", "FROZEN"),
+            (Freezer::V1, false) => ("freezer.state", "THAWED"),
+        };
+        self.state.write(state, || directory.join(file))
     }
 
     /// Whether a frozen group must be thawed before a kill reaches it.
@@ -297,7 +298,7 @@ fn kill_all(directory: &Path) {
     }
 }
 
-/// A small file that is read after nearly every call: opening it each time costs more than reading it.
+/// A small file that is read or written with nearly every call: opening it each time costs more than that.
 #[derive(Debug, Default)]
 struct Opened(OnceLock<Option<fs::File>>);
 
@@ -307,6 +308,12 @@ impl Opened {
         let Some(file) = self.0.get_or_init(|| fs::File::open(path()).ok()) else { return "" };
         let read = file.read_at(text, 0).unwrap_or(0);
         std::str::from_utf8(&text[..read]).unwrap_or_default()
+    }
+
+    fn write(&self, text: &str, path: impl FnOnce() -> PathBuf) -> io::Result<()> {
+        let open = || fs::OpenOptions::new().write(true).open(path()).ok();
+        let file = self.0.get_or_init(open).as_ref().ok_or(io::ErrorKind::NotFound)?;
+        file.write_all_at(text.as_bytes(), 0)
     }
 }
 
@@ -345,6 +352,7 @@ cgroup /sys/fs/cgroup/freezer cgroup rw,relatime,freezer 0 0";
             (read("memory.max"), read("cpu.weight"), read("pids.max")),
             ("268435456".into(), "200".into(), "1024".into())
         );
+        fs::write(root.join("sluice-x/a/cgroup.freeze"), "0").unwrap();
         group.set_frozen(true).unwrap();
         assert_eq!(read("cgroup.freeze"), "1");
         fs::write(root.join("sluice-x/a/memory.events"), "low 0\noom 2\noom_kill 1\n").unwrap();

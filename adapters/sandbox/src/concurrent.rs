@@ -13,7 +13,7 @@ use crate::{
     connection::{Connection, Heard, Speaker},
     frame::{Frame, Said},
     instance::head,
-    life::{Enclosure, Life, process_exited, timed_out, too_large},
+    life::{Enclosure, Life, Thaw, process_exited, timed_out, too_large},
     limit::Allowance,
     log::Collector,
 };
@@ -40,16 +40,15 @@ pub struct ConcurrentInstance<E> {
 }
 
 impl<E: Enclosure> ConcurrentInstance<E> {
-    pub fn open(life: Life<E>, connection: Connection) -> io::Result<Self> {
+    pub fn open(life: Arc<Life<E>>, connection: Connection) -> io::Result<Self> {
         let speaker = Arc::new(Mutex::new(connection.speaker()?));
         let calls = Arc::new(Calls::new(life.log_limits));
-        let life = Arc::new(life);
         // It must not keep the instance: the end of the instance is what ends it.
         tokio::spawn(listen(connection, calls.clone(), Arc::downgrade(&life)));
         Ok(Self { life, calls, speaker, spent: AtomicBool::new(false) })
     }
 
-    async fn exchange(&self, call: &Call, time: &Allowance<'_>) -> Answer {
+    async fn exchange(&self, thaw: Thaw<'_, E>, call: &Call, time: &Allowance<'_>) -> Answer {
         let nothing = || Collector::new(self.life.log_limits);
         let (tag, mut answer) = match self.calls.open() {
             Ok(open) => open,
@@ -60,7 +59,7 @@ impl<E: Enclosure> ConcurrentInstance<E> {
             Err(failure) => return (Err(failure), self.calls.give_up(tag).unwrap_or_else(nothing)),
         };
         let talk = async {
-            self.send(head, call.payload.clone()).await;
+            self.send(thaw, head, call.payload.clone()).await;
             (&mut answer).await
         };
         let answered = tokio::select! {
@@ -79,9 +78,18 @@ impl<E: Enclosure> ConcurrentInstance<E> {
 
     /// Sends one frame whole, whatever becomes of the call: a part of one would be the end of all calls. That the
     /// process is gone is for the listener to say.
-    async fn send(&self, head: Vec<u8>, payload: Bytes) {
-        let speaker = self.speaker.clone().lock_owned().await;
-        if let Ok(sent) = speaker.send_some(&head, &payload)
+    async fn send(&self, thaw: Thaw<'_, E>, head: Vec<u8>, payload: Bytes) {
+        let (speaker, thaw) = match self.speaker.clone().try_lock_owned() {
+            Ok(speaker) => (speaker, Some(thaw)),
+            Err(_) => {
+                // Another call is sending, which may need the process to read.
+                drop(thaw);
+                (self.speaker.clone().lock_owned().await, None)
+            }
+        };
+        let begun = speaker.send_some(&head, &payload);
+        drop(thaw);
+        if let Ok(sent) = begun
             && sent < head.len() + payload.len()
         {
             let rest = tokio::spawn(async move { speaker.send_rest(sent, &head, &payload).await });
@@ -124,9 +132,9 @@ impl<E: Enclosure> Instance for ConcurrentInstance<E> {
     }
 
     async fn call(&self, call: Call) -> Reply {
-        self.life.begin();
+        let thaw = self.life.begin();
         let time = self.life.ageing.allow(call.timeout);
-        let (mut result, log) = self.exchange(&call, &time).await;
+        let (mut result, log) = self.exchange(thaw, &call, &time).await;
         let is_last = self.life.end();
         if is_last && self.spent.load(Ordering::Acquire) {
             self.life.condemn();

@@ -5,7 +5,7 @@ use crate::{
     log::Collector,
     sys,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use rustix::net::{AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, socketpair};
 use std::{
     io::{self, IoSlice, Read},
@@ -76,13 +76,24 @@ impl Connection {
         Ok(Speaker { control: self.control.get_ref().try_clone()? })
     }
 
-    /// Sends a request while reading what the process prints, so that neither side waits for the other.
-    pub async fn send_and_collect(&mut self, head: &[u8], payload: &Bytes, log: &mut Collector) -> io::Result<()> {
-        if head.len() + payload.len() <= READ_BYTES {
-            return send_all(self.control.get_ref(), 0, head, payload).await;
+    /// Sends what the socket takes at once, and tells how much that was.
+    pub fn send_some(&self, head: &[u8], payload: &[u8]) -> io::Result<usize> {
+        send_at_once(self.control.get_ref(), head, payload)
+    }
+
+    /// Sends all but the first `sent` bytes while reading what the process prints, so that neither waits for the other.
+    pub async fn send_rest_and_collect(
+        &mut self,
+        sent: usize,
+        head: &[u8],
+        payload: &[u8],
+        log: &mut Collector,
+    ) -> io::Result<()> {
+        if sent == head.len() + payload.len() {
+            return Ok(());
         }
         let Self { control, log: pipe, .. } = self;
-        let send = send_all(control.get_ref(), 0, head, payload);
+        let send = send_all(control.get_ref(), sent, head, payload);
         tokio::pin!(send);
         let mut log_open = true;
         loop {
@@ -217,10 +228,7 @@ impl Connection {
 impl Speaker {
     /// Sends what the socket takes at once, and tells how much that was.
     pub fn send_some(&self, head: &[u8], payload: &[u8]) -> io::Result<usize> {
-        match send_some(&self.control, &[IoSlice::new(head), IoSlice::new(payload)]) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            result => result,
-        }
+        send_at_once(&self.control, head, payload)
     }
 
     /// Sends all but the first `sent` bytes.
@@ -272,6 +280,13 @@ async fn send_all(control: &OwnedFd, mut sent: usize, head: &[u8], payload: &[u8
         }
     }
     Ok(())
+}
+
+fn send_at_once(control: &OwnedFd, head: &[u8], payload: &[u8]) -> io::Result<usize> {
+    match send_some(control, &[IoSlice::new(head), IoSlice::new(payload)]) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        result => result,
+    }
 }
 
 fn send_some(control: &OwnedFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -28,6 +28,7 @@ mod environment;
 mod filter;
 mod frame;
 mod free_memory;
+mod freezer;
 mod insecure;
 mod instance;
 mod launcher;

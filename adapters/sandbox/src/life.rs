@@ -1,6 +1,6 @@
 //! What instances have in common, however they take their calls: whether they work, sleep or are done for.
 
-use crate::{limit::Ageing, log::Limits, start};
+use crate::{freezer::Sleeper, limit::Ageing, log::Limits, start};
 use sluice_domain::{Failure, FailureKind, InstanceId};
 use sluice_ports::InstanceSpec;
 use std::{
@@ -16,6 +16,10 @@ pub trait Enclosure: Send + Sync + 'static {
     /// Ends the whole process tree at once. Twice is no error.
     fn kill(&self);
     fn set_frozen(&self, frozen: bool);
+    /// Has an idle instance fall asleep, now or when there is time for it.
+    fn put_to_sleep(&self, sleeper: Arc<dyn Sleeper>) {
+        sleeper.fall_asleep();
+    }
     /// The most memory it has held, in bytes.
     fn memory_peak(&self) -> u64;
     /// Kills for want of memory up to now are not the reason of a later end.
@@ -35,11 +39,32 @@ pub struct Life<E> {
     memory_seen: AtomicU64,
 }
 
+/// Thaws what is frozen when it is dropped.
+#[must_use]
+pub struct Thaw<'a, E: Enclosure>(Option<&'a E>);
+
+impl<E: Enclosure> Drop for Thaw<'_, E> {
+    fn drop(&mut self) {
+        if let Some(enclosure) = self.0 {
+            enclosure.set_frozen(false);
+        }
+    }
+}
+
 /// Whether it works or sleeps. One lock over both, because a freeze and a call may come at the same instant.
 #[derive(Default)]
 struct Activity {
     calls: u32,
-    frozen: bool,
+    rest: Rest,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Rest {
+    #[default]
+    Awake,
+    /// To be frozen, unless a call comes first.
+    Drowsy,
+    Frozen,
 }
 
 impl<E: Enclosure> Life<E> {
@@ -56,13 +81,13 @@ impl<E: Enclosure> Life<E> {
         }
     }
 
-    /// Marks the start of a call, and thaws.
-    pub fn begin(&self) {
+    /// Marks the start of a call. The instance may be frozen until the answer is dropped, which the call does once it
+    /// has sent what it has to: a process that is woken to find nothing goes back to sleep, and is woken twice.
+    pub fn begin(&self) -> Thaw<'_, E> {
         let mut activity = self.activity.lock().expect("activity lock");
         activity.calls += 1;
-        if std::mem::take(&mut activity.frozen) {
-            self.enclosure.set_frozen(false);
-        }
+        let was = std::mem::take(&mut activity.rest);
+        Thaw((was == Rest::Frozen).then_some(&*self.enclosure))
     }
 
     /// Marks the end of a call. True if no other is running.
@@ -76,13 +101,16 @@ impl<E: Enclosure> Life<E> {
         self.activity.lock().expect("activity lock").calls == 0
     }
 
-    pub fn freeze(&self) {
-        // The decision to freeze may be older than a call that has begun since: then it is void.
-        let mut activity = self.activity.lock().expect("activity lock");
-        if activity.calls == 0 && !activity.frozen && self.is_usable() {
-            activity.frozen = true;
-            self.enclosure.set_frozen(true);
+    pub fn freeze(self: &Arc<Self>) {
+        {
+            // The decision to freeze may be older than a call that has begun since: then it is void.
+            let mut activity = self.activity.lock().expect("activity lock");
+            if activity.calls > 0 || activity.rest != Rest::Awake {
+                return;
+            }
+            activity.rest = Rest::Drowsy;
         }
+        self.enclosure.put_to_sleep(self.clone());
     }
 
     pub fn is_usable(&self) -> bool {
@@ -109,6 +137,17 @@ impl<E: Enclosure> Life<E> {
         }
         self.memory_seen.store(seen, Ordering::Relaxed);
         seen
+    }
+}
+
+impl<E: Enclosure> Sleeper for Life<E> {
+    fn fall_asleep(&self) {
+        let mut activity = self.activity.lock().expect("activity lock");
+        // A call wakes the drowsy, also one that is over again.
+        if activity.rest == Rest::Drowsy && self.is_usable() {
+            activity.rest = Rest::Frozen;
+            self.enclosure.set_frozen(true);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     client::Launcher,
     connection::{Connection, FarEnds},
+    freezer::{Freezer, Sleeper},
     life::{Enclosure, process_exited},
     slots::{Slot, Slots},
     sys,
@@ -26,6 +27,7 @@ use std::{
 pub struct Maker {
     pub launcher: Launcher,
     pub slots: Arc<Slots>,
+    pub freezer: Freezer,
     pub next: AtomicU64,
 }
 
@@ -126,6 +128,10 @@ impl Enclosure for Sandbox {
         if let Some(Err(error)) = result {
             tracing::warn!(%error, frozen, "could not change whether a sandbox is frozen");
         }
+    }
+
+    fn put_to_sleep(&self, sleeper: Arc<dyn Sleeper>) {
+        self.maker.freezer.queue(&sleeper);
     }
 
     fn memory_peak(&self) -> u64 {

@@ -4,9 +4,8 @@ use crate::{Engine, catalog::Inner};
 use sluice_decide::Event;
 use sluice_domain::{Error, ErrorKind, Field, Result, Timestamp};
 use std::{sync::atomic::Ordering, time::Duration};
-use tokio::time::Instant;
 
-/// The longest time between two looks at what is due, and at instances that died.
+/// The longest time between two looks at what is due, and the time between two looks at which instances died.
 const LOOK: Duration = Duration::from_millis(250);
 /// The shortest: deadlines closer together than this are met together.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -14,6 +13,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_secs(1);
 /// Instances that are looked at while calls wait.
 const LOOKED_AT_AT_ONCE: usize = 32;
+/// Between one such lot and the next.
+const BREATH: Duration = Duration::from_millis(1);
 /// How far the calendar's clock may part from the core's before the core is told.
 const DRIFT_MS: i64 = 1000;
 /// The longest way a virtual clock goes in one step.
@@ -109,10 +110,11 @@ impl Engine {
     }
 
     /// Instances whose process ended while nothing ran in them.
-    fn bury_dead(&self) {
+    async fn bury_dead(&self) {
         for scope in self.all_scopes() {
             // There may be thousands, and calls wait for the lock. Without it none may be asked: an instance that is
-            // being asked looks busy to a call that is to have it.
+            // being asked looks busy to a call that is to have it. A lock that is taken again at once is taken from
+            // under the hands of those who wait, hence the pauses.
             let instances: Vec<_> = scope.core().instances.keys().copied().collect();
             for few in instances.chunks(LOOKED_AT_AT_ONCE) {
                 let dead: Vec<_> = {
@@ -123,6 +125,7 @@ impl Engine {
                     tracing::info!(%instance, "an idle instance died");
                     self.tell(&scope, Event::Died { instance });
                 }
+                tokio::time::sleep(BREATH).await;
             }
         }
     }
@@ -148,17 +151,12 @@ impl Engine {
 
 pub async fn tick_loop(inner: std::sync::Weak<Inner>) {
     let mut told = 0;
-    let mut buried = Instant::now();
     loop {
         let Some(inner) = inner.upgrade() else { return };
         let engine = Engine { inner };
         if !engine.clock_is_virtual() {
             engine.follow_calendar(&mut told);
             engine.tick_all();
-        }
-        if buried.elapsed() >= LOOK {
-            engine.bury_dead();
-            buried = Instant::now();
         }
         let due = engine.until_due();
         let pause = due.map_or(IDLE, |due| due.clamp(PAUSE, LOOK));
@@ -171,6 +169,14 @@ pub async fn tick_loop(inner: std::sync::Weak<Inner>) {
             let _ = tokio::time::timeout(pause, engine.inner.tick_soon.notified()).await;
             engine.inner.ticker_idle.store(false, Ordering::Relaxed);
         }
+    }
+}
+
+pub async fn bury_loop(inner: std::sync::Weak<Inner>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(inner) = inner.upgrade() else { return };
+        Engine { inner }.bury_dead().await;
     }
 }
 
@@ -193,7 +199,7 @@ mod tests {
         let dead =
             scope.core().instances.values().find(|live| live.serving.function.key.name == "dies").unwrap().clone();
         dead.instance.stop();
-        world.engine.bury_dead();
+        world.engine.bury_dead().await;
         let left: Vec<_> = scope.core().instances.values().map(|live| live.serving.function.key.name.clone()).collect();
         assert_eq!(left, ["lives"]);
     }

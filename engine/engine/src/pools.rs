@@ -137,6 +137,7 @@ impl Engine {
         }
         let weak = Arc::downgrade(&self.inner);
         tokio::spawn(crate::clock::tick_loop(weak.clone()));
+        tokio::spawn(crate::clock::bury_loop(weak.clone()));
         tokio::spawn(refill_loop(weak.clone()));
         tokio::spawn(crate::deploy::sweep_loop(weak));
     }

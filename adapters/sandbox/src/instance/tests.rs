@@ -1,7 +1,7 @@
 //! Instances whose process is the test itself: it reads requests and says what a bootstrap would.
 
 use super::*;
-use crate::{connection::FarEnds, life::process_exited};
+use crate::{connection::FarEnds, freezer::Sleeper, life::process_exited};
 use sluice_domain::{AccountId, Dialect, FunctionConfig, FunctionKey, Region, RequestId, RevisionKey, Scope};
 use std::{
     io::{Read, Write},
@@ -17,6 +17,10 @@ struct Cell {
     control: UnixStream,
     frozen: AtomicBool,
     frozen_times: AtomicU64,
+    /// What was there to read at the last thaw.
+    found: AtomicU64,
+    /// Those that have not fallen asleep yet; none if all do at once.
+    drowsy: std::sync::Mutex<Option<Vec<Arc<dyn Sleeper>>>>,
     killed: AtomicBool,
     out_of_memory: AtomicBool,
 }
@@ -29,6 +33,15 @@ impl Enclosure for Cell {
     fn set_frozen(&self, frozen: bool) {
         self.frozen.store(frozen, Ordering::SeqCst);
         self.frozen_times.fetch_add(u64::from(frozen), Ordering::SeqCst);
+        if !frozen {
+            self.found.store(rustix::io::ioctl_fionread(&self.control).unwrap(), Ordering::SeqCst);
+        }
+    }
+    fn put_to_sleep(&self, sleeper: Arc<dyn Sleeper>) {
+        match self.drowsy.lock().unwrap().as_mut() {
+            Some(drowsy) => drowsy.push(sleeper),
+            None => sleeper.fall_asleep(),
+        }
     }
     fn memory_peak(&self) -> u64 {
         7 << 20
@@ -104,6 +117,8 @@ impl World {
             control: control.try_clone().unwrap(),
             frozen: AtomicBool::new(false),
             frozen_times: AtomicU64::new(0),
+            found: AtomicU64::new(0),
+            drowsy: Default::default(),
             killed: AtomicBool::new(false),
             out_of_memory: AtomicBool::new(false),
         });
@@ -361,4 +376,61 @@ async fn the_process_goes_with_the_instance() {
     // The backend's enclosure kills when it is dropped.
     cell.kill();
     assert_eq!(control.read(&mut [0u8; 1]).unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_thawed_process_finds_its_request() {
+    for concurrency in [1, 10] {
+        // The second is more than a socket takes at once.
+        for payload in ["x".to_owned(), "x".repeat(4 << 20)] {
+            let world = World::new(concurrency);
+            world.instance.freeze();
+            let running = world.begin(payload.clone(), MINUTE);
+            while world.cell.frozen.load(Ordering::SeqCst) {
+                tokio::task::yield_now().await;
+            }
+            assert!(world.cell.found.load(Ordering::SeqCst) > 0, "it was thawed before there was anything to do");
+            let asked = world.asked().await;
+            assert_eq!(asked.payload, payload.as_bytes());
+            world.say(asked.tag, b'r', "done");
+            assert_eq!(running.await.unwrap().result.unwrap(), "done");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_at_once_leaves_nothing_frozen() {
+    for concurrency in [1, 10] {
+        let world = World::new(concurrency);
+        world.instance.freeze();
+        let mut call = call("x", MINUTE);
+        call.qualifier = "q".repeat(300);
+        assert_eq!(kind(&world.instance.call(call).await), FailureKind::Internal);
+        assert!(!world.cell.frozen.load(Ordering::SeqCst));
+    }
+}
+
+#[tokio::test]
+async fn a_call_keeps_awake_whom_the_freezer_has_not_come_to() {
+    for concurrency in [1, 10] {
+        let world = World::new(concurrency);
+        *world.cell.drowsy.lock().unwrap() = Some(Vec::new());
+        let come = || {
+            let drowsy = std::mem::take(world.cell.drowsy.lock().unwrap().as_mut().unwrap());
+            drowsy.iter().for_each(|sleeper| sleeper.fall_asleep());
+            drowsy.len()
+        };
+        let frozen = || world.cell.frozen.load(Ordering::SeqCst);
+        world.instance.freeze();
+        let running = world.begin("", MINUTE);
+        let tag = world.asked().await.tag;
+        world.say(tag, b'r', "");
+        running.await.unwrap();
+        assert_eq!((come(), frozen()), (1, false), "it has been called since");
+        world.instance.freeze();
+        world.instance.freeze();
+        assert_eq!((come(), frozen()), (1, true), "queued once");
+        world.instance.freeze();
+        assert_eq!(come(), 0, "frozen already");
+    }
 }
