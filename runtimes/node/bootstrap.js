@@ -2,8 +2,8 @@
 /*
  * Runs one Node.js function inside a sandbox: loads the user's module once, then answers requests on a socket.
  *
- * Why nothing but Node.js' own modules and no more files: it is embedded in the server, must start on any Node.js from 12
- * on, and each file takes time to load.
+ * Only Node.js' own modules, and as few files as possible: it is embedded in the server, must start on any Node.js from
+ * 12 on, and each file takes time to load.
  * What a frame means is written in runtimes/README.md; what a handler may expect is the vendors' contract
  * (Tencent SCF or Alibaba FC). Replies and log lines are written synchronously, so that everything a handler
  * printed is in the pipe before its reply is in the socket, and a small reply costs one system call.

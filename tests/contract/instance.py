@@ -24,7 +24,7 @@ PATIENCE_S = 20  # a bootstrap that says nothing for so long has failed
 class Instance:
     """One bootstrap process with a package of code; use as a context manager."""
 
-    def __init__(self, language, files, dialect="scf", handler="index.main_handler", **init):
+    def __init__(self, language, files, dialect="scf", handler="index.main_handler", node_options=None, **init):
         self.code_dir = tempfile.mkdtemp(prefix="contract-")
         for name, text in files.items():
             path = os.path.join(self.code_dir, name)
@@ -51,9 +51,12 @@ class Instance:
         }
         self.message.update(init)
         self.message["env"] = dict({"PATH": "/usr/bin:/bin"}, **self.message["env"])
+        if node_options is not None:  # there from the first instruction, and shown to the code
+            self.message["env"]["NODE_OPTIONS"] = node_options.format(code_dir=self.code_dir)
         self.start(COMMANDS[language])
 
     def start(self, command):
+        first_env = {name: text for name, text in self.message["env"].items() if name == "NODE_OPTIONS"}
         self.socket, theirs = socket.socketpair()
         self.socket.settimeout(PATIENCE_S)
         self.log_end, log = os.pipe()
@@ -64,7 +67,7 @@ class Instance:
         self.process = subprocess.Popen(
             ["/bin/bash", "-c", shell, "bash"] + command,
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[fd],
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "FROM_BLANK": "1"}, cwd="/",
+            env=dict(first_env, PATH="/usr/bin:/bin", LC_ALL="C.UTF-8", FROM_BLANK="1"), cwd="/",
         )
         theirs.close()
         os.close(log)

@@ -193,11 +193,26 @@ class Loading(unittest.TestCase):
             self.assertEqual(instance.call(), [os.path.join(instance.code_dir, "lib/real.js"), "beside"])
 
     def test_a_file_that_throws_is_not_left_half_loaded(self):
-        code = "globalThis.times = (globalThis.times || 0) + 1;\nthrow new Error(`load ${times}`);\n"
+        code = (
+            "globalThis.times = (globalThis.times || 0) + 1;\n"
+            "function again() { try { require('./index.js'); } catch (error) { console.log(`then ${error.message}`); } }\n"
+            "if (times === 1) process.nextTick(again);\n"
+            "throw new Error(`load ${times}`);\n"
+        )
         with node(code) as instance:
             refusal = instance.refusal()
+            instance.log_until("then load 2")
         self.assertEqual((refusal["kind"], refusal["message"]), ("user_exception", "load 1"))
         self.assertFalse([frame for frame in refusal["frames"] if "runtimes/node" in frame], refusal["frames"])
+
+    def test_who_watches_require_from_the_start_sees_the_file_of_the_handler(self):
+        files = {
+            "watch.js": "const Module = require('module');\nconst load = Module._load;\nglobalThis.seen = [];\n"
+            "Module._load = function (name) { seen.push(name); return load.apply(this, arguments); };\n",
+            "index.js": "exports.main_handler = async () => seen.filter(name => name.endsWith('index.js'));\n",
+        }
+        with Instance("node", files, node_options="--require {code_dir}/watch.js").ready() as instance:
+            self.assertEqual(instance.call(), [os.path.join(instance.code_dir, "index.js")])
 
     def refusal(self, files, **init):
         with Instance("node", files, **init) as instance:

@@ -35,6 +35,7 @@ use std::{
     sync::{Arc, Mutex, atomic::AtomicU64},
     time::{Duration, Instant},
 };
+use tokio::runtime::Handle;
 
 /// Settings of the backend.
 #[derive(Clone, Debug)]
@@ -102,7 +103,8 @@ impl SandboxBackend {
         dns::serve(network.gateway(), config.resolv_conf.clone()).await.map_err(context("name server"))?;
         let launcher = Launcher::start(&settings).map_err(context("sandbox launcher"))?;
         let slots = Slots::start(&config.tag, hierarchy, network, scratch, SLOTS_AHEAD);
-        let maker = Arc::new(Maker { launcher, slots, freezer: Freezer::start()?, next: AtomicU64::new(1) });
+        let freezer = Freezer::start()?;
+        let maker = Arc::new(Maker { launcher, slots, freezer, runtime: Handle::current(), next: AtomicU64::new(1) });
         let receiver = Arc::downgrade(&maker);
         tokio::spawn(async move {
             if let Some(maker) = receiver.upgrade() {

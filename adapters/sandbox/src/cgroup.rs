@@ -311,9 +311,14 @@ impl Opened {
     }
 
     fn write(&self, text: &str, path: impl FnOnce() -> PathBuf) -> io::Result<()> {
-        let open = || fs::OpenOptions::new().write(true).open(path()).ok();
-        let file = self.0.get_or_init(open).as_ref().ok_or(io::ErrorKind::NotFound)?;
-        file.write_all_at(text.as_bytes(), 0)
+        if let Some(Some(file)) = self.0.get() {
+            return file.write_all_at(text.as_bytes(), 0);
+        }
+        // An open that fails is tried again with the next write.
+        let file = fs::OpenOptions::new().write(true).open(path())?;
+        file.write_all_at(text.as_bytes(), 0)?;
+        let _ = self.0.set(Some(file));
+        Ok(())
     }
 }
 

@@ -76,7 +76,7 @@ impl Connection {
         Ok(Speaker { control: self.control.get_ref().try_clone()? })
     }
 
-    /// Sends what the socket takes at once, and tells how much that was.
+    /// As [`Speaker::send_some`].
     pub fn send_some(&self, head: &[u8], payload: &[u8]) -> io::Result<usize> {
         send_at_once(self.control.get_ref(), head, payload)
     }

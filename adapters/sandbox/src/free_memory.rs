@@ -1,8 +1,8 @@
 //! The memory that could be taken from the host without pushing anything out, as `MemAvailable` has it.
 //!
 //! It is counted here because reading `/proc/meminfo` also counts the pages of all block devices, and each sandbox has
-//! one, for its `/tmp`: with a thousand of them that keeps a processor for over a millisecond, which the call that
-//! happens to need it next then waits. The counters it is made of cost a few hundredths of that.
+//! one, for its `/tmp`: with a thousand of them that takes over a millisecond, for which the next call on that processor
+//! has to wait. The counters it is made of cost a few hundredths of that.
 
 use std::{
     fs, io,
@@ -62,7 +62,8 @@ impl FreeMemory {
     }
 }
 
-/// Pages that the kernel keeps for itself; they follow from the size of the host.
+/// Pages that the kernel keeps for itself. They follow from the size of the host and from settings that an
+/// administrator rarely touches, and are read once.
 #[derive(Debug, PartialEq, Eq)]
 struct Reserve {
     /// Never given to processes.
@@ -84,9 +85,12 @@ impl Reserve {
                 .lines()
                 .find_map(|line| line.trim_start().strip_prefix("protection: ("))
                 .and_then(|list| list.trim_end_matches(')').split(", ").filter_map(|pages| pages.parse().ok()).max());
-            let held = number("high").unwrap_or(0) + protected.unwrap_or(0);
+            // What it keeps in addition for a moment, when memory has become scattered.
+            let boost = number("boost").unwrap_or(0);
+            let mark = |name: &str| number(name).unwrap_or(0).saturating_sub(boost);
+            let held = mark("high") + protected.unwrap_or(0);
             reserve.held += held.min(number("managed").unwrap_or(0));
-            reserve.low += number("low").unwrap_or(0);
+            reserve.low += mark("low");
         }
         reserve
     }
@@ -130,25 +134,24 @@ impl Counters {
 mod tests {
     use super::*;
 
-    /// What the kernel itself says.
-    fn kernels_own() -> (u64, u64) {
+    /// What the kernel itself says, in MiB, without pages it has yet to set up: it counts those as free in one list only.
+    fn kernels_own() -> u64 {
         let meminfo = fs::read_to_string("/proc/meminfo").unwrap();
-        let mib = |name: &str| -> u64 {
+        let kib = |name: &str| -> u64 {
             let line = meminfo.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+            line.trim().trim_end_matches(" kB").parse().unwrap()
         };
-        (mib("MemAvailable:"), mib("MemTotal:"))
+        let listed = Counters::of(&fs::read_to_string("/proc/vmstat").unwrap()).unwrap().free;
+        let listed = listed * rustix::param::page_size() as u64 / 1024;
+        (kib("MemAvailable:") - kib("MemFree:").saturating_sub(listed)) / 1024
     }
 
     #[test]
     fn agrees_with_the_kernel() {
-        let (available, total) = kernels_own();
-        let counted = FreeMemory::open().unwrap().mib();
-        // Other processes take and give back meanwhile.
-        assert!(
-            counted.abs_diff(available) < total / 20,
-            "counted {counted} MiB, the kernel {available} of {total} MiB"
-        );
+        // Other processes take and give back meanwhile: the nearest of many looks counts.
+        let difference = || FreeMemory::open().unwrap().mib().abs_diff(kernels_own());
+        let nearest = (0..50).map(|_| difference()).min().unwrap();
+        assert!(nearest <= 8, "{nearest} MiB from what the kernel says");
     }
 
     #[test]
@@ -167,7 +170,7 @@ mod tests {
         let zoneinfo = "Node 0, zone DMA\n  pages free 9\n        low      13\n        high     16\n        managed  3840\n        \
              protection: (0, 3019, 23115, 23115)\n  pagesets\n    cpu: 0\n              high:  0\n\
              Node 0, zone DMA32\n        low      2977\n        high     3749\n        managed  772918\n        \
-             protection: (0, 0, 20096, 20096)\nNode 0, zone Normal\n        low      19823\n        high     24967\n        \
+             protection: (0, 0, 20096, 20096)\nNode 0, zone Normal\n        boost    100\n        low      19923\n        high     25067\n        \
              managed  5144576\n        protection: (0, 0, 0, 0)\n";
         let reserve = Reserve::of(zoneinfo);
         assert_eq!(reserve, Reserve { held: 3840 + 23845 + 24967, low: 22813 }, "a zone holds no more than it has");

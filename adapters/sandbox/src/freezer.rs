@@ -1,4 +1,4 @@
-//! Freezing idle instances: one at a time, by a thread that gives way to all others.
+//! Freezing idle instances: one at a time, by a thread of its own that pauses after each.
 //!
 //! The kernel wakes each process of an instance to have it stop, which takes about as long as a call. When hundreds of
 //! instances become idle in the same moment, calls to others must not wait until the last of them has stopped.
@@ -19,9 +19,9 @@ pub trait Sleeper: Send + Sync {
 /// Where the sleepers queue. The thread ends with it.
 pub struct Freezer(mpsc::Sender<Weak<dyn Sleeper>>);
 
-/// Between two of them, so that a call meets at most one.
+/// Between two of them: a short call meets at most one. The thread has the priority of all others, because a call may
+/// wait for the lock of the instance that is being frozen.
 const PAUSE: Duration = Duration::from_micros(500);
-const POLITENESS: i32 = 10;
 
 impl Freezer {
     pub fn start() -> io::Result<Self> {
@@ -31,14 +31,14 @@ impl Freezer {
     }
 
     pub fn queue(&self, sleeper: &Arc<dyn Sleeper>) {
-        // It fails when the thread does not live: then nobody has to wait for processor time either.
-        let _ = self.0.send(Arc::downgrade(sleeper));
+        if self.0.send(Arc::downgrade(sleeper)).is_err() {
+            tracing::warn!("the thread that freezes instances is gone");
+            sleeper.fall_asleep();
+        }
     }
 }
 
 fn freeze(sleepers: &mpsc::Receiver<Weak<dyn Sleeper>>) {
-    // Of this thread alone.
-    let _ = rustix::process::nice(POLITENESS);
     while let Ok(sleeper) = sleepers.recv() {
         if let Some(sleeper) = sleeper.upgrade() {
             sleeper.fall_asleep();
@@ -77,9 +77,9 @@ mod tests {
         let mut sleepers: Vec<Arc<dyn Sleeper>> =
             (0..5).map(|number| Arc::new(Told(number, tell.clone())) as _).collect();
         sleepers.iter().for_each(|sleeper| freezer.queue(sleeper));
-        drop((sleepers.remove(2), freezer));
+        drop((sleepers.remove(2), tell, freezer));
         barrier.wait();
-        let order: Vec<u32> = (0..4).map(|_| told.recv().unwrap()).collect();
+        let order: Vec<u32> = (0..4).map(|_| told.recv_timeout(Duration::from_secs(60)).unwrap()).collect();
         assert_eq!(order, [0, 1, 3, 4]);
     }
 }

@@ -81,8 +81,8 @@ impl<E: Enclosure> Life<E> {
         }
     }
 
-    /// Marks the start of a call. The instance may be frozen until the answer is dropped, which the call does once it
-    /// has sent what it has to: a process that is woken to find nothing goes back to sleep, and is woken twice.
+    /// Marks the start of a call. The instance may be frozen until the [`Thaw`] is dropped, which is for when the request
+    /// was sent: a process that wakes and finds nothing goes back to sleep, and has to be woken twice.
     pub fn begin(&self) -> Thaw<'_, E> {
         let mut activity = self.activity.lock().expect("activity lock");
         activity.calls += 1;
@@ -120,6 +120,8 @@ impl<E: Enclosure> Life<E> {
     /// Ends the whole process tree at once.
     pub fn condemn(&self) {
         self.usable.store(false, Ordering::Release);
+        // A freeze that has begun must be over first: what freezes after it was killed may never end.
+        drop(self.activity.lock().expect("activity lock"));
         self.enclosure.kill();
     }
 

@@ -22,12 +22,15 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
+use tokio::runtime::Handle;
 
 /// What sandboxes are made with.
 pub struct Maker {
     pub launcher: Launcher,
     pub slots: Arc<Slots>,
     pub freezer: Freezer,
+    /// Where sandboxes are put away: the last handle of one may be dropped on any thread.
+    pub runtime: Handle,
     pub next: AtomicU64,
 }
 
@@ -160,7 +163,7 @@ impl Drop for Sandbox {
         let Some(slot) = self.slot.lock().expect("slot lock").take() else { return };
         let (maker, id) = (self.maker.clone(), self.id);
         let Ok(first) = self.first.try_clone() else { return };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let runtime = maker.runtime.clone();
         runtime.spawn(async move {
             if let Ok(first) = sys::watch(first, tokio::io::Interest::READABLE) {
                 let _ = first.readable().await;

@@ -5,7 +5,7 @@ use sluice_decide::Event;
 use sluice_domain::{Error, ErrorKind, Field, Result, Timestamp};
 use std::{sync::atomic::Ordering, time::Duration};
 
-/// The longest time between two looks at what is due, and the time between two looks at which instances died.
+/// The longest time between two looks at what is due, and the pause between two rounds of looking for dead instances.
 const LOOK: Duration = Duration::from_millis(250);
 /// The shortest: deadlines closer together than this are met together.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_secs(1);
 /// Instances that are looked at while calls wait.
 const LOOKED_AT_AT_ONCE: usize = 32;
-/// Between one such lot and the next.
+/// Between so many and the next.
 const BREATH: Duration = Duration::from_millis(1);
 /// How far the calendar's clock may part from the core's before the core is told.
 const DRIFT_MS: i64 = 1000;
@@ -111,10 +111,11 @@ impl Engine {
 
     /// Instances whose process ended while nothing ran in them.
     async fn bury_dead(&self) {
+        let mut looked_at = 0;
         for scope in self.all_scopes() {
             // There may be thousands, and calls wait for the lock. Without it none may be asked: an instance that is
-            // being asked looks busy to a call that is to have it. A lock that is taken again at once is taken from
-            // under the hands of those who wait, hence the pauses.
+            // being asked looks busy to a call that is to have it. Whoever takes a lock again at once gets it before
+            // those who wait for it have woken: hence the pauses.
             let instances: Vec<_> = scope.core().instances.keys().copied().collect();
             for few in instances.chunks(LOOKED_AT_AT_ONCE) {
                 let dead: Vec<_> = {
@@ -125,7 +126,11 @@ impl Engine {
                     tracing::info!(%instance, "an idle instance died");
                     self.tell(&scope, Event::Died { instance });
                 }
-                tokio::time::sleep(BREATH).await;
+                looked_at += few.len();
+                if looked_at >= LOOKED_AT_AT_ONCE {
+                    looked_at = 0;
+                    tokio::time::sleep(BREATH).await;
+                }
             }
         }
     }

@@ -96,7 +96,8 @@ pub trait Instance: Send + Sync {
     /// A call whose time ran out leaves the instance dead, with its whole process tree, as soon as no other call runs
     /// in it. The death of the process fails all calls that run in it (spec: FIC-06).
     async fn call(&self, call: Call) -> Reply;
-    /// Stops giving it processor time until the next call, which thaws it by itself. Without effect while a call runs.
+    /// Stops giving it processor time, soon, until the next call, which thaws it by itself. Without effect if a call runs
+    /// or begins before that.
     fn freeze(&self);
     /// Treats the running calls as if that much more time had passed: those whose limit is over by that time out now.
     /// For clocks of tests.

@@ -6,7 +6,7 @@ use sluice_domain::{AccountId, Dialect, FunctionConfig, FunctionKey, Region, Req
 use std::{
     io::{Read, Write},
     os::unix::net::UnixStream,
-    sync::atomic::AtomicBool,
+    sync::{atomic::AtomicBool, mpsc},
 };
 use tokio::task::JoinHandle;
 
@@ -21,8 +21,15 @@ struct Cell {
     found: AtomicU64,
     /// Those that have not fallen asleep yet; none if all do at once.
     drowsy: std::sync::Mutex<Option<Vec<Arc<dyn Sleeper>>>>,
+    /// A freeze lasts until it is told to end.
+    freezing: std::sync::Mutex<Option<Freezing>>,
     killed: AtomicBool,
     out_of_memory: AtomicBool,
+}
+
+struct Freezing {
+    begun: mpsc::Sender<()>,
+    end: mpsc::Receiver<()>,
 }
 
 impl Enclosure for Cell {
@@ -31,6 +38,13 @@ impl Enclosure for Cell {
         let _ = self.control.shutdown(std::net::Shutdown::Both);
     }
     fn set_frozen(&self, frozen: bool) {
+        if let Some(freezing) = self.freezing.lock().unwrap().take() {
+            freezing.begun.send(()).unwrap();
+            freezing.end.recv().unwrap();
+            // Time for what must not happen.
+            (0..1000).for_each(|_| std::thread::yield_now());
+            assert!(!self.killed.load(Ordering::SeqCst), "killed before it was frozen");
+        }
         self.frozen.store(frozen, Ordering::SeqCst);
         self.frozen_times.fetch_add(u64::from(frozen), Ordering::SeqCst);
         if !frozen {
@@ -119,6 +133,7 @@ impl World {
             frozen_times: AtomicU64::new(0),
             found: AtomicU64::new(0),
             drowsy: Default::default(),
+            freezing: Default::default(),
             killed: AtomicBool::new(false),
             out_of_memory: AtomicBool::new(false),
         });
@@ -386,9 +401,12 @@ async fn a_thawed_process_finds_its_request() {
             let world = World::new(concurrency);
             world.instance.freeze();
             let running = world.begin(payload.clone(), MINUTE);
-            while world.cell.frozen.load(Ordering::SeqCst) {
-                tokio::task::yield_now().await;
-            }
+            let thawed = async {
+                while world.cell.frozen.load(Ordering::SeqCst) {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(MINUTE, thawed).await.expect("a thaw");
             assert!(world.cell.found.load(Ordering::SeqCst) > 0, "it was thawed before there was anything to do");
             let asked = world.asked().await;
             assert_eq!(asked.payload, payload.as_bytes());
@@ -432,5 +450,37 @@ async fn a_call_keeps_awake_whom_the_freezer_has_not_come_to() {
         assert_eq!((come(), frozen()), (1, true), "queued once");
         world.instance.freeze();
         assert_eq!(come(), 0, "frozen already");
+    }
+}
+
+#[test]
+fn what_is_killed_is_not_frozen_after_that() {
+    for concurrency in [1, 10] {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let _inside = runtime.enter();
+        let world = World::new(concurrency);
+        *world.cell.drowsy.lock().unwrap() = Some(Vec::new());
+        world.instance.freeze();
+        let sleeper = world.cell.drowsy.lock().unwrap().as_mut().unwrap().pop().unwrap();
+        let (begun, has_begun) = mpsc::channel();
+        let (may_end, end) = mpsc::channel();
+        *world.cell.freezing.lock().unwrap() = Some(Freezing { begun, end });
+        std::thread::scope(|scope| {
+            let freezer = scope.spawn(|| sleeper.fall_asleep());
+            has_begun.recv().unwrap();
+            scope.spawn(|| {
+                may_end.send(()).unwrap();
+                world.instance.stop();
+            });
+            freezer.join().unwrap();
+        });
+        assert!(world.was_killed());
+
+        let world = World::new(concurrency);
+        *world.cell.drowsy.lock().unwrap() = Some(Vec::new());
+        world.instance.freeze();
+        world.instance.stop();
+        world.cell.drowsy.lock().unwrap().as_mut().unwrap().pop().unwrap().fall_asleep();
+        assert!(!world.cell.frozen.load(Ordering::SeqCst));
     }
 }
