@@ -6,9 +6,11 @@
 
 use std::{
     fs, io,
+    num::NonZero,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::OnceLock,
+    thread,
 };
 
 /// Where this host's controllers are.
@@ -25,6 +27,8 @@ pub struct Hierarchy {
     name: String,
 }
 
+/// Memory of an instance that has the weight of an ordinary process.
+const ORDINARY_MIB: u64 = 128;
 /// Linux 6.0 and newer.
 const FAVOUR_MOVES: &str = "favordynmods";
 /// Options of the v2 tree as a whole.
@@ -130,7 +134,10 @@ impl Hierarchy {
             fs::write(self.memory.join("cgroup.subtree_control"), enable)?;
             fs::write(self.memory.join(&self.name).join("cgroup.subtree_control"), enable)?;
         }
-        Ok(())
+        // All sandboxes together get, where others want the processors too, what one process would get on each of
+        // them. The kernel's default is what one process gets, spread over all of them.
+        let processors = thread::available_parallelism().map_or(1, NonZero::get) as u64;
+        set_weight(&self.cpu.join(&self.name), self.is_v2, processors, 1)
     }
 
     /// By default the kernel makes forks cheap and moving a process into a group dear: the first move after a
@@ -197,7 +204,6 @@ impl Group {
             fs::write(self.memory.join("memory.max"), bytes)?;
             let _ = fs::write(self.memory.join("memory.swap.max"), "0");
             let _ = fs::write(self.memory.join("memory.oom.group"), "1");
-            fs::write(self.cpu.join("cpu.weight"), (memory_mib * 100 / 128).clamp(1, 10_000).to_string())
         } else {
             // Present only where swap is accounted. It may never be the smaller of the two: before raising the
             // other it has to be raised, and after lowering it, lowered.
@@ -205,8 +211,8 @@ impl Group {
             let _ = with_swap();
             fs::write(self.memory.join("memory.limit_in_bytes"), &bytes)?;
             let _ = with_swap();
-            fs::write(self.cpu.join("cpu.shares"), (memory_mib * 8).clamp(2, 262_144).to_string())
         }
+        set_weight(&self.cpu, self.is_v2, memory_mib, ORDINARY_MIB)
     }
 
     /// Open files that a process writes "0" to in order to join. Opened by us, so that it needs no rights.
@@ -259,6 +265,14 @@ impl Group {
             remove_group_directory(directory, false);
         }
     }
+}
+
+/// Weighs the group in `directory` against its siblings: as much as `times / per` ordinary processes.
+fn set_weight(directory: &Path, is_v2: bool, times: u64, per: u64) -> io::Result<()> {
+    let (file, ordinary, allowed) =
+        if is_v2 { ("cpu.weight", 100, 1..=10_000) } else { ("cpu.shares", 1024, 2..=262_144) };
+    let weight = (times * ordinary / per).clamp(*allowed.start(), *allowed.end());
+    fs::write(directory.join(file), weight.to_string())
 }
 
 fn make_directory(path: &Path) -> io::Result<()> {
@@ -348,6 +362,8 @@ cgroup /sys/fs/cgroup/freezer cgroup rw,relatime,freezer 0 0";
         let found = Hierarchy::from_mounts(&mounts, "sluice-x").unwrap();
         assert!(found.is_v2);
         found.prepare().unwrap();
+        let processors = thread::available_parallelism().unwrap().get();
+        assert_eq!(fs::read_to_string(root.join("sluice-x/cpu.weight")).unwrap(), (100 * processors).to_string());
         let group = {
             // A plain directory stands for the tree: files appear when they are written.
             found.create("a", 256, 1024).unwrap()

@@ -42,6 +42,7 @@ mod root;
 mod runtimes;
 mod sandbox;
 mod scratch;
+mod slice;
 mod slots;
 mod start;
 mod stock;
@@ -51,6 +52,7 @@ mod wire;
 pub use backend::{SandboxBackend, SandboxConfig};
 pub use doctor::{Finding, doctor};
 pub use insecure::InsecureBackend;
+pub use slice::shorten as shorten_slices;
 
 use sluice_domain::RuntimeStatus;
 use std::path::Path;

@@ -39,6 +39,7 @@ pub fn run(settings: Settings, environment: &HashMap<String, String>) -> anyhow:
     logging::start(&settings)?;
     settings::warn_of_unknown_variables(environment);
     host::raise_descriptor_limit();
+    host::shorten_slices();
     let data_dir = DataDir::open(&settings.data_dir)?;
     let (credentials, fresh) = credentials::establish(data_dir.path(), environment)?;
     if fresh {

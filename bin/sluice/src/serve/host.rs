@@ -13,3 +13,10 @@ pub fn raise_descriptor_limit() {
         tracing::warn!(%error, "cannot raise the limit of open files");
     }
 }
+
+/// Has this thread and all that it starts, sandboxes included, not wait behind the host's other work when they wake.
+pub fn shorten_slices() {
+    if let Err(error) = sluice_sandbox::shorten_slices() {
+        tracing::debug!(%error, "calls may wait behind other work of the host");
+    }
+}
