@@ -180,4 +180,17 @@ mod tests {
             assert!(!needs_own_process(&config(key)), "{key}");
         }
     }
+
+    /// Node.js makes the object once beforehand: with other names, or in another order, that would be for nothing.
+    #[test]
+    fn the_bootstrap_of_node_knows_what_the_platform_sets() {
+        let bootstrap = include_str!("../../../runtimes/node/bootstrap.js").replace("' +\n    '", "");
+        for dialect in [Dialect::Scf, Dialect::Fc] {
+            let mut spec = crate::instance::tests::spec(1);
+            spec.function.dialect = dialect;
+            let names: Vec<String> = variables(&spec).into_keys().collect();
+            let expected = format!("{}: emptyTexts('{}')", dialect.as_str(), names.join(" "));
+            assert!(bootstrap.contains(&expected), "{expected}");
+        }
+    }
 }

@@ -173,4 +173,4 @@ impl<E: Enclosure> Instance for SequentialInstance<E> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -85,7 +85,7 @@ struct Asked {
     payload: Vec<u8>,
 }
 
-fn spec(concurrency: u32) -> InstanceSpec {
+pub fn spec(concurrency: u32) -> InstanceSpec {
     InstanceSpec {
         id: InstanceId(1),
         request_id: RequestId::new("first"),
