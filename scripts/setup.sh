@@ -11,9 +11,16 @@ cd "$(dirname "$0")/.."
 venv=.venv
 requirements=tests/e2e/requirements.txt
 with_tests=no
-[ "${1:-}" = "--tests" ] && with_tests=yes
 
 say() { printf 'setup: %s\n' "$*"; }
+case "${1:-}" in
+"") ;;
+--tests) with_tests=yes ;;
+*)
+    say "unknown argument '$1': there is only --tests"
+    exit 2
+    ;;
+esac
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # --- Debian packages -------------------------------------------------------------------------------------------
