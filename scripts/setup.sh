@@ -13,6 +13,8 @@ requirements=tests/e2e/requirements.txt
 with_tests=no
 
 say() { printf 'setup: %s\n' "$*"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
 case "${1:-}" in
 "") ;;
 --tests) with_tests=yes ;;
@@ -21,7 +23,6 @@ case "${1:-}" in
     exit 2
     ;;
 esac
-have() { command -v "$1" >/dev/null 2>&1; }
 
 # --- Debian packages -------------------------------------------------------------------------------------------
 missing=""

@@ -19,11 +19,6 @@ const { Missing, open, pick, forget } = require('./load.js');
 
 const [BLANK, READY, RESULT, ERROR, TAGGED, OUTPUT] = Buffer.from('Bireto');
 const [INIT, REQUEST, TAGGED_REQUEST] = Buffer.from('IRT');
-// Names that the platform sets; what remains of the environment is the user's own.
-const PLATFORM_PREFIXES = ['SCF_', '_SCF_', 'TENCENTCLOUD_', 'QCLOUD_'];
-const PLATFORM_NAMES = new Set(
-  ('CLASSPATH HOME HOSTNAME LANG LC_ALL LD_LIBRARY_PATH LOGNAME NODE_PATH PATH PWD PYTHONDONTWRITEBYTECODE ' +
-    'PYTHONPATH SHELL SHLVL TRIGGER_SRC USER USER_CODE_ROOT').split(' '));
 
 function emptyTexts(names) {
   return names.split(' ').reduce((texts, name) => Object.assign(texts, { [name]: '' }), {});
@@ -39,6 +34,9 @@ const VARIABLES = {
     'FC_FUNC_CODE_PATH FC_INSTANCE_ID FC_QUALIFIER FC_REGION FC_SERVICE_NAME HOME HOSTNAME LANG LC_ALL LD_LIBRARY_PATH ' +
     'NODE_PATH PATH PWD PYTHONPATH'),
 };
+// What SCF's platform sets or may set; what remains of the environment is the user's own.
+const PLATFORM_PREFIXES = ['SCF_', '_SCF_', 'TENCENTCLOUD_', 'QCLOUD_'];
+const PLATFORM_NAMES = new Set(Object.keys(VARIABLES.scf).concat('TRIGGER_SRC'));
 
 const CONSOLE = // what of it prints
   ('log info warn error debug trace dir dirxml table group groupCollapsed groupEnd assert count countReset ' +
@@ -727,7 +725,7 @@ function onLoopEmpty() {
 
 /**
  * Walks the paths of an initialisation and a first request, from bytes that arrive to bytes that are sent, so that the
- * real ones find them compiled. Leaves no trace: the environment it sets is the one that is there.
+ * real ones find them compiled. Leaves no trace: the environment becomes what it was.
  */
 function warm() {
   const real = channel;
@@ -748,7 +746,7 @@ function warm() {
       return { ref() {}, unref() {}, arrived };
     });
     channel.handle.arrived();
-    onLoopEmpty();
+    onLoopEmpty(); // which the call of `waits` waits for
     forget(path.join(__dirname, 'warm.js'));
   }
   fs.closeSync(nowhere);

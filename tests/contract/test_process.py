@@ -139,6 +139,17 @@ class PythonProcess(Process, unittest.TestCase):
 class NodeProcess(Process, unittest.TestCase):
     language = "node"
 
+    def test_what_is_done_beforehand_leaves_no_trace(self):
+        script = (
+            "const state = () => JSON.stringify([Object.entries(process.env).sort(), process.cwd()]);"
+            "const [before, bootstrap] = [state(), require(process.argv[1])];"
+            "bootstrap.prepare(2); bootstrap.warm();"
+            "process.exit(state() === before ? 0 : 1);"
+        )
+        environment = {"PATH": "/usr/bin:/bin", "HOME": "/root", "GREETING": "hello"}
+        command = [COMMANDS["node"][0], "-e", script, COMMANDS["node"][1]]
+        self.assertEqual(subprocess.call(command, env=environment, cwd="/", stdin=subprocess.DEVNULL), 0)
+
 
 def version(python):
     text = subprocess.check_output([python, "-c", "import sys; print(*sys.version_info[:2])"], universal_newlines=True)

@@ -60,6 +60,19 @@ def alive(pids):
     return living
 
 
+def threads(pid):
+    return [int(entry.name) for entry in os.scandir(f"/proc/{pid}/task")]
+
+
+def slice_us(thread):
+    """How long the thread may have the processor before others are looked at; None where the kernel does not say."""
+    try:
+        lines = pathlib.Path(f"/proc/{thread}/sched").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split(":")[1]) // 1000 for line in lines if line.startswith("se.slice")), None)
+
+
 def leftovers(tag, data_dir):
     """Everything on the host that carries the tag or lies under the data directory: cgroups, mounts, links,
     network namespaces and packet filter tables."""

@@ -236,6 +236,18 @@ def test_memory_of_children_counts_too(scf, scf_function):
     assert result.status in (200, 434, 439), result.fields
 
 
+def test_what_a_call_wakes_does_not_wait_for_the_hosts_other_work(scf, box, server):
+    name, mark = box(), host.mark()
+    call = Background(scf.invoke, name, {"try": "daemon", "daemon": mark, "stuck": True})
+    function = wait_until(lambda: host.marked(mark), 20, "the function runs")
+    slices = [host.slice_us(thread) for pid in [server.pid, *function] for thread in host.threads(pid)]
+    scf.delete(name)
+    call.result()
+    if None in slices:
+        pytest.skip("this kernel does not say how long a thread's slice is")
+    assert set(slices) == {100}, "the shortest that there is"
+
+
 def test_a_timeout_takes_the_whole_tree_with_it(scf, box):
     name, mark = box(Timeout=1), host.mark()
     call = Background(scf.invoke, name, {"try": "daemon", "daemon": mark, "stuck": True})

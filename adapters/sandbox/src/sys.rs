@@ -194,6 +194,23 @@ pub fn set_dumpable(dumpable: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// How the kernel schedules a thread; 0 is the caller.
+pub fn scheduling(thread: i32) -> io::Result<libc::sched_attr> {
+    // SAFETY: a structure of integers; all may be zero.
+    let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
+    let size = size_of::<libc::sched_attr>();
+    // SAFETY: the kernel writes at most as many bytes as it is told the structure has.
+    check(unsafe { libc::syscall(libc::SYS_sched_getattr, thread, &raw mut attributes, size, 0) })?;
+    Ok(attributes)
+}
+
+/// Takes attributes that [`scheduling`] has given, changed or not.
+pub fn set_scheduling(thread: i32, attributes: &libc::sched_attr) -> io::Result<()> {
+    // SAFETY: `attributes` has the layout that its size member says, and outlives the call.
+    check(unsafe { libc::syscall(libc::SYS_sched_setattr, thread, attributes, 0) })?;
+    Ok(())
+}
+
 /// Becomes another user and group, with no others besides.
 pub fn become_user(uid: u32, gid: u32) -> io::Result<()> {
     leave_groups()?;
