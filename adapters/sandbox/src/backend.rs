@@ -396,7 +396,7 @@ async fn compile_in(
     let talk = async {
         connection.send(&frame::plain(b'C', body.as_bytes())).await.map_err(|error| error.to_string())?;
         loop {
-            match connection.hear(&mut log, Duration::ZERO).await {
+            match connection.hear(&mut log, || false).await {
                 crate::connection::Heard::Frame(Frame::Compiled { path, content }) => {
                     compiled.push(CompiledFile { path, content });
                 }

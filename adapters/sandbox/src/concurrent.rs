@@ -108,7 +108,7 @@ async fn listen<E: Enclosure>(mut connection: Connection, calls: Arc<Calls>, lif
                 () = connection.spoilt() => break,
             }
         }
-        match connection.hear(&mut &*calls, Duration::ZERO).await {
+        match connection.hear(&mut &*calls, || false).await {
             Heard::Frame(Frame::Tagged { tag, said }) => match said {
                 Said::Result(result) => calls.answer(tag, Ok(result)),
                 Said::Error(failure) => calls.answer(tag, Err(failure)),

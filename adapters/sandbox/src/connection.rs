@@ -11,7 +11,7 @@ use std::{
     io::{self, IoSlice, Read},
     os::fd::OwnedFd,
     task::{Context, Poll, Waker},
-    time::{Duration, Instant},
+    time::Instant,
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -104,14 +104,13 @@ impl Connection {
         }
     }
 
-    /// Waits for the next frame, collecting what is printed meanwhile. `spin` is for how long it may look for the
-    /// answer before it sleeps: waking an idle processor takes longer than a short function does.
-    pub async fn hear(&mut self, log: &mut impl Sink, spin: Duration) -> Heard {
+    /// Waits for the next frame, collecting what is printed meanwhile. As long as `spin` says so, and nothing comes, it
+    /// looks for the answer instead of sleeping: waking an idle processor takes longer than a short function does.
+    pub async fn hear(&mut self, log: &mut impl Sink, spin: impl Fn() -> bool) -> Heard {
         let mut log_open = true;
         // Whether the frame took several reads, so that the last of them may be older than what is known of the log.
         let mut long = false;
-        let spin_until = (!spin.is_zero()).then(|| Instant::now() + spin);
-        let mut spinning = spin_until.is_some();
+        self.look(spin).await;
         loop {
             match frame::take(&mut self.buffer) {
                 Ok(Some(frame)) => {
@@ -126,13 +125,6 @@ impl Connection {
                 Err(malformed) => {
                     tracing::warn!(?malformed, "a sandboxed process broke the protocol");
                     return Heard::Gone;
-                }
-            }
-            if spinning {
-                spinning = self.is_silent() && spin_until.is_some_and(|until| Instant::now() < until);
-                if spinning {
-                    tokio::task::yield_now().await;
-                    continue;
                 }
             }
             let Self { control, log: pipe, buffer } = self;
@@ -151,8 +143,23 @@ impl Connection {
         }
     }
 
-    /// Nothing has come yet, as far as the runtime has noticed. Looking costs no system call; the runtime looks at
-    /// its descriptors between two turns of a task that yields.
+    /// Returns when something has come, or is no longer worth looking for.
+    async fn look(&self, is_worth_it: impl Fn() -> bool) {
+        for turn in 0_u32.. {
+            if !self.is_silent() || !is_worth_it() {
+                return;
+            }
+            // In turns: the runtime's other work and a look at its descriptors; other threads and processes that want
+            // this processor, as the one that is to answer may.
+            if turn % 2 == 0 {
+                tokio::task::yield_now().await;
+            } else {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// Nothing has come yet, as far as the runtime has noticed. Asking costs no system call.
     fn is_silent(&self) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         self.control.poll_read_ready(&mut context).is_pending()
@@ -314,4 +321,59 @@ fn read_some(mut pipe: &io::PipeReader, log: &mut impl Sink) -> io::Result<usize
         log.push(Instant::now(), &bytes[..count]);
     }
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    impl Sink for Vec<u8> {
+        fn push(&mut self, _now: Instant, bytes: &[u8]) {
+            self.extend_from_slice(bytes);
+        }
+    }
+
+    fn answer(far: &FarEnds) {
+        let frame = frame::plain(b'r', b"{}");
+        assert_eq!(rustix::io::write(&far.control, &frame).unwrap(), frame.len());
+    }
+
+    #[tokio::test]
+    async fn what_was_printed_before_an_answer_that_was_looked_for_comes_with_it() {
+        let (mut connection, far) = Connection::open().unwrap();
+        let mut printed = std::fs::File::from(far.log.try_clone().unwrap());
+        for word in ["first", "second"] {
+            printed.write_all(word.as_bytes()).unwrap();
+            answer(&far);
+            let mut log = Vec::new();
+            assert!(matches!(connection.hear(&mut log, || true).await, Heard::Frame(_)));
+            assert_eq!(log, word.as_bytes());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_two_pieces_is_waited_for() {
+        let (mut connection, far) = Connection::open().unwrap();
+        let frame = frame::plain(b'r', b"{}");
+        rustix::io::write(&far.control, &frame[..2]).unwrap();
+        let mut log = Vec::new();
+        let rest = async {
+            tokio::task::yield_now().await;
+            rustix::io::write(&far.control, &frame[2..]).unwrap();
+        };
+        let (heard, ()) = tokio::join!(connection.hear(&mut log, || true), rest);
+        assert!(matches!(heard, Heard::Frame(_)));
+    }
+
+    #[tokio::test]
+    async fn an_end_that_was_looked_for_is_the_end() {
+        let (mut connection, far) = Connection::open().unwrap();
+        let mut printed = std::fs::File::from(far.log.try_clone().unwrap());
+        printed.write_all(b"last words").unwrap();
+        drop(far);
+        let mut log = Vec::new();
+        assert!(matches!(connection.hear(&mut log, || true).await, Heard::Gone));
+        assert_eq!(log, b"last words");
+    }
 }

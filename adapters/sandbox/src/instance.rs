@@ -32,12 +32,7 @@ pub fn open<E: Enclosure>(
     if spec.config.instance_concurrency > 1 {
         return Ok(Arc::new(ConcurrentInstance::open(life, connection)?));
     }
-    Ok(Arc::new(SequentialInstance {
-        life,
-        connection: Mutex::new(connection),
-        made: Instant::now(),
-        last_us: AtomicU64::new(0),
-    }))
+    Ok(Arc::new(SequentialInstance { life, connection: Mutex::new(connection) }))
 }
 
 /// The head of a request frame, tagged if it is not the only one.
@@ -51,19 +46,12 @@ pub fn head(call: &Call, tag: Option<u32>) -> Result<Vec<u8>, Failure> {
 struct SequentialInstance<E> {
     life: Arc<Life<E>>,
     connection: Mutex<Connection>,
-    made: Instant,
-    /// When the last call was over, from when it was made.
-    last_us: AtomicU64,
 }
 
 /// Calls under way on this host.
 static RUNNING: AtomicU64 = AtomicU64::new(0);
 /// How long a lone call is waited for without sleeping: about twice what waking a processor takes.
-const SPIN: Duration = Duration::from_micros(60);
-/// That is worth it for an instance that was called so recently: the caches still have its memory, and it runs on
-/// another processor than the one that waits. Many of the others are put on that very processor, where they run only
-/// once it sleeps.
-const RECENT: Duration = Duration::from_millis(10);
+const SPIN: Duration = Duration::from_micros(100);
 
 struct Running;
 
@@ -81,11 +69,6 @@ impl Drop for Running {
 }
 
 impl<E: Enclosure> SequentialInstance<E> {
-    fn spin(&self) -> Duration {
-        let last = Duration::from_micros(self.last_us.load(Ordering::Relaxed));
-        if self.made.elapsed().saturating_sub(last) < RECENT { SPIN } else { Duration::ZERO }
-    }
-
     async fn exchange(
         &self,
         thaw: Thaw<'_, E>,
@@ -107,9 +90,10 @@ impl<E: Enclosure> SequentialInstance<E> {
                 connection.drain_log(log);
                 return Heard::Gone;
             }
+            let until = Instant::now() + SPIN;
             // Only while no other call wants this processor's time.
-            let alone = RUNNING.load(Ordering::Relaxed) == 1;
-            connection.hear(log, if alone { self.spin() } else { Duration::ZERO }).await
+            let is_alone = || RUNNING.load(Ordering::Relaxed) == 1;
+            connection.hear(log, || is_alone() && Instant::now() < until).await
         };
         let heard = tokio::select! {
             biased;
@@ -148,7 +132,6 @@ impl<E: Enclosure> Instance for SequentialInstance<E> {
         let result = self.exchange(thaw, &call, &time, &mut log).await;
         let is_last = self.life.end();
         let duration = time.spent();
-        self.last_us.store(self.made.elapsed().as_micros() as u64, Ordering::Relaxed);
         let memory_used = self.life.memory_used(duration, is_last);
         let (log, log_cut) = log.finish();
         Reply { result, duration, memory_used, log, log_cut, reusable: self.life.is_usable() }

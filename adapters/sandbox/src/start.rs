@@ -28,7 +28,7 @@ pub fn log_limits(spec: &InstanceSpec) -> Limits {
 /// Waits for the bootstrap to say that it is loaded.
 pub async fn await_blank(connection: &mut Connection) -> Result<(), String> {
     let mut log = Collector::new(Limits { window_bytes: 64 << 10, window_lines: 1000, line_bytes: 8192 });
-    let heard = tokio::time::timeout(LOAD_PATIENCE, connection.hear(&mut log, Duration::ZERO)).await;
+    let heard = tokio::time::timeout(LOAD_PATIENCE, connection.hear(&mut log, || false)).await;
     match heard {
         Ok(Heard::Frame(Frame::BlankReady)) => Ok(()),
         Ok(other) => Err(format!("the bootstrap did not come up ({other:?}): {}", log.finish().0)),
@@ -55,8 +55,8 @@ pub async fn initialise(
         if connection.send(&frame::plain(b'I', &body)).await.is_err() {
             return Heard::Gone;
         }
-        match connection.hear(&mut log, Duration::ZERO).await {
-            Heard::Frame(Frame::BlankReady) => connection.hear(&mut log, Duration::ZERO).await,
+        match connection.hear(&mut log, || false).await {
+            Heard::Frame(Frame::BlankReady) => connection.hear(&mut log, || false).await,
             other => other,
         }
     };

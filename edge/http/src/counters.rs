@@ -14,6 +14,8 @@ pub struct Counters {
     /// Connections cut because headers, or the next request, did not come in time.
     pub(crate) connections_timed_out: AtomicU64,
     pub(crate) requests: AtomicU64,
+    /// Requests that wait for their answer.
+    pub(crate) requests_open: AtomicU64,
     too_large: AtomicU64,
     busy: AtomicU64,
     too_slow: AtomicU64,
@@ -46,6 +48,7 @@ impl Counters {
         let timed_out = &self.connections_timed_out;
         single("sluice_http_connections_timed_out_total", "counter", "Connections cut for silence.", timed_out);
         single("sluice_http_requests_total", "counter", "Requests whose headers were read.", &self.requests);
+        single("sluice_http_requests_open", "gauge", "Requests that wait for their answer.", &self.requests_open);
         let name = "sluice_http_refused_total";
         let _ = write!(text, "# HELP {name} Requests the listener turned away.\n# TYPE {name} counter\n");
         for (reason, value) in [

@@ -27,18 +27,31 @@ const BUSY: u8 = 1;
 /// The answer is done; it may still be on its way out.
 const IDLE: u8 = 2;
 
+/// How long the next request is looked for without sleeping: what an answer and a request take between two processors
+/// that sleep in between.
+const SPIN: Duration = Duration::from_micros(100);
+/// A client that has asked so soon after its last answer is about to do it again.
+const PROMPT: Duration = Duration::from_micros(250);
+
 #[derive(Debug)]
 pub(crate) struct Watch {
     origin: Instant,
     phase: AtomicU8,
-    since_ms: AtomicU64,
+    since_us: AtomicU64,
+    /// The last request came promptly.
+    prompt: AtomicBool,
     refused_unread: AtomicBool,
 }
 
 impl Watch {
     pub fn new() -> Arc<Self> {
-        let (phase, since_ms) = (AtomicU8::new(HEAD), AtomicU64::new(0));
-        Arc::new(Self { origin: Instant::now(), phase, since_ms, refused_unread: AtomicBool::new(false) })
+        Arc::new(Self {
+            origin: Instant::now(),
+            phase: AtomicU8::new(HEAD),
+            since_us: AtomicU64::new(0),
+            prompt: AtomicBool::new(false),
+            refused_unread: AtomicBool::new(false),
+        })
     }
 
     pub fn begin_request(&self) {
@@ -65,16 +78,26 @@ impl Watch {
             IDLE => limits.idle_time,
             _ => return None,
         };
-        Some(self.origin + Duration::from_millis(self.since_ms.load(Relaxed)) + patience)
+        Some(self.origin + Duration::from_micros(self.since_us.load(Relaxed)) + patience)
+    }
+
+    /// Whether the next request is due at any moment, so that falling asleep would take longer than looking for it.
+    pub fn is_expectant(&self) -> bool {
+        self.phase.load(Relaxed) == IDLE && self.prompt.load(Relaxed) && self.in_phase() < SPIN
+    }
+
+    fn in_phase(&self) -> Duration {
+        self.origin.elapsed().saturating_sub(Duration::from_micros(self.since_us.load(Relaxed)))
     }
 
     fn enter(&self, phase: u8) {
         self.phase.store(phase, Relaxed);
-        self.since_ms.store(self.origin.elapsed().as_millis() as u64, Relaxed);
+        self.since_us.store(self.origin.elapsed().as_micros() as u64, Relaxed);
     }
 
     fn heard(&self) {
         if self.phase.load(Relaxed) == IDLE {
+            self.prompt.store(self.in_phase() < PROMPT, Relaxed);
             self.enter(HEAD);
         }
     }
@@ -159,5 +182,25 @@ mod tests {
         tokio::time::advance(Duration::from_secs(30)).await;
         watch.heard();
         assert_eq!(left(&watch), Some(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_asks_again_at_once_is_expected_to_for_a_moment() {
+        let watch = Watch::new();
+        let ask_after = async |pause| {
+            tokio::time::advance(pause).await;
+            watch.heard();
+            watch.begin_request();
+            assert!(!watch.is_expectant(), "there is a request at hand");
+            watch.end_request();
+        };
+        ask_after(Duration::ZERO).await;
+        assert!(!watch.is_expectant(), "nothing is known of a first request");
+        ask_after(PROMPT / 2).await;
+        assert!(watch.is_expectant());
+        tokio::time::advance(SPIN).await;
+        assert!(!watch.is_expectant(), "it has taken its time");
+        ask_after(PROMPT).await;
+        assert!(!watch.is_expectant(), "it took its time before");
     }
 }

@@ -239,8 +239,10 @@ async fn a_client_that_leaves_drops_its_handler() {
     let mut stream = server.connect().await;
     stream.write_all(post("/gated", "").as_bytes()).await.unwrap();
     server.gate.entered.notified().await;
+    assert!(server.counters.metrics_text().contains("sluice_http_requests_open 1\n"));
     drop(stream);
     server.gate.dropped.notified().await;
+    assert!(server.counters.metrics_text().contains("sluice_http_requests_open 0\n"));
 }
 
 #[tokio::test]
