@@ -12,7 +12,7 @@ use crate::{
     calls::{Answer, Calls},
     connection::{Connection, Heard, Speaker},
     frame::{Frame, Said},
-    instance::head,
+    instance::{Running, head},
     life::{Enclosure, Life, Thaw, process_exited, timed_out, too_large},
     limit::Allowance,
     log::Collector,
@@ -132,6 +132,7 @@ impl<E: Enclosure> Instance for ConcurrentInstance<E> {
     }
 
     async fn call(&self, call: Call) -> Reply {
+        let _running = Running::begin();
         let thaw = self.life.begin();
         let time = self.life.ageing.allow(call.timeout);
         let (mut result, log) = self.exchange(thaw, &call, &time).await;

@@ -104,13 +104,15 @@ impl Connection {
         }
     }
 
-    /// Waits for the next frame, collecting what is printed meanwhile. As long as `spin` says so, and nothing comes, it
-    /// looks for the answer instead of sleeping: waking an idle processor takes longer than a short function does.
-    pub async fn hear(&mut self, log: &mut impl Sink, spin: impl Fn() -> bool) -> Heard {
+    /// Waits for the next frame, collecting what is printed meanwhile. As long as `is_worth_a_look` says so, and nothing
+    /// comes, it looks for it instead of sleeping: waking an idle processor takes longer than a short function does.
+    pub async fn hear(&mut self, log: &mut impl Sink, is_worth_a_look: impl Fn() -> bool) -> Heard {
         let mut log_open = true;
         // Whether the frame took several reads, so that the last of them may be older than what is known of the log.
         let mut long = false;
-        self.look(spin).await;
+        if self.buffer.is_empty() {
+            self.look(is_worth_a_look).await;
+        }
         loop {
             match frame::take(&mut self.buffer) {
                 Ok(Some(frame)) => {
@@ -144,9 +146,9 @@ impl Connection {
     }
 
     /// Returns when something has come, or is no longer worth looking for.
-    async fn look(&self, is_worth_it: impl Fn() -> bool) {
+    async fn look(&self, is_worth_a_look: impl Fn() -> bool) {
         for turn in 0_u32.. {
-            if !self.is_silent() || !is_worth_it() {
+            if !self.is_silent() || !is_worth_a_look() {
                 return;
             }
             // In turns: the runtime's other work and a look at its descriptors; other threads and processes that want
@@ -362,8 +364,25 @@ mod tests {
             tokio::task::yield_now().await;
             rustix::io::write(&far.control, &frame[2..]).unwrap();
         };
-        let (heard, ()) = tokio::join!(connection.hear(&mut log, || true), rest);
+        let (heard, ()) = tokio::join!(biased; connection.hear(&mut log, || true), rest);
         assert!(matches!(heard, Heard::Frame(_)));
+    }
+
+    #[tokio::test]
+    async fn who_looks_in_vain_sleeps_and_is_woken() {
+        let (mut connection, far) = Connection::open().unwrap();
+        let looks = std::cell::Cell::new(0);
+        let three = || looks.replace(looks.get() + 1) < 3;
+        let mut log = Vec::new();
+        let late = async {
+            while looks.get() < 4 {
+                tokio::task::yield_now().await;
+            }
+            answer(&far);
+        };
+        let (heard, ()) = tokio::join!(biased; connection.hear(&mut log, three), late);
+        assert!(matches!(heard, Heard::Frame(_)));
+        assert_eq!(looks.get(), 4);
     }
 
     #[tokio::test]

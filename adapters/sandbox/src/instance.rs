@@ -48,15 +48,16 @@ struct SequentialInstance<E> {
     connection: Mutex<Connection>,
 }
 
-/// Calls under way on this host.
+/// Calls under way in this process.
 static RUNNING: AtomicU64 = AtomicU64::new(0);
-/// How long a lone call is waited for without sleeping: about twice what waking a processor takes.
-const SPIN: Duration = Duration::from_micros(100);
+/// How long the answer of a lone call is looked for without sleeping: about as long as two wake-ups take.
+const LOOK: Duration = Duration::from_micros(100);
 
-struct Running;
+/// One of them, until it is dropped.
+pub struct Running;
 
 impl Running {
-    fn begin() -> Self {
+    pub fn begin() -> Self {
         RUNNING.fetch_add(1, Ordering::Relaxed);
         Self
     }
@@ -90,7 +91,7 @@ impl<E: Enclosure> SequentialInstance<E> {
                 connection.drain_log(log);
                 return Heard::Gone;
             }
-            let until = Instant::now() + SPIN;
+            let until = Instant::now() + LOOK;
             // Only while no other call wants this processor's time.
             let is_alone = || RUNNING.load(Ordering::Relaxed) == 1;
             connection.hear(log, || is_alone() && Instant::now() < until).await

@@ -99,7 +99,7 @@ fn poll_silence(mut timer: Pin<&mut Sleep>, watch: &Watch, limits: &Limits, cx: 
 
 /// Has the caller polled anew as soon as the runtime has done its other work and looked for what has come. From the
 /// second look on, other threads that want this processor, as the client's may, have it before.
-fn look_again<T>(cx: &mut Context<'_>, looks: u32) -> Poll<T> {
+fn look_again(cx: &mut Context<'_>, looks: u32) -> Poll<()> {
     if looks > 1 {
         std::thread::yield_now();
     }

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// Counts since the start of the process.
+/// Counts since the start of the process, and what is open now.
 #[derive(Debug, Default)]
 pub struct Counters {
     pub(crate) connections: AtomicU64,
@@ -14,7 +14,7 @@ pub struct Counters {
     /// Connections cut because headers, or the next request, did not come in time.
     pub(crate) connections_timed_out: AtomicU64,
     pub(crate) requests: AtomicU64,
-    /// Requests that wait for their answer.
+    /// Requests whose headers were read and whose answer is not there yet.
     pub(crate) requests_open: AtomicU64,
     too_large: AtomicU64,
     busy: AtomicU64,
@@ -48,7 +48,12 @@ impl Counters {
         let timed_out = &self.connections_timed_out;
         single("sluice_http_connections_timed_out_total", "counter", "Connections cut for silence.", timed_out);
         single("sluice_http_requests_total", "counter", "Requests whose headers were read.", &self.requests);
-        single("sluice_http_requests_open", "gauge", "Requests that wait for their answer.", &self.requests_open);
+        single(
+            "sluice_http_requests_open",
+            "gauge",
+            "Requests being read or answered, this one too.",
+            &self.requests_open,
+        );
         let name = "sluice_http_refused_total";
         let _ = write!(text, "# HELP {name} Requests the listener turned away.\n# TYPE {name} counter\n");
         for (reason, value) in [

@@ -18,6 +18,7 @@ mod front;
 mod limits;
 mod listener;
 mod refusal;
+mod rhythm;
 mod watch;
 
 pub use counters::Counters;

@@ -3,7 +3,7 @@
 //! The parser's own header timer cannot be used: it starts when the last answer is sent, and so would cut idle
 //! connections at the time meant for slow headers.
 
-use crate::Limits;
+use crate::{Limits, rhythm::Rhythm};
 use std::{
     io,
     pin::Pin,
@@ -27,19 +27,14 @@ const BUSY: u8 = 1;
 /// The answer is done; it may still be on its way out.
 const IDLE: u8 = 2;
 
-/// How long the next request is looked for without sleeping: what an answer and a request take between two processors
-/// that sleep in between.
-const SPIN: Duration = Duration::from_micros(100);
-/// A client that has asked so soon after its last answer is about to do it again.
-const PROMPT: Duration = Duration::from_micros(250);
-
 #[derive(Debug)]
 pub(crate) struct Watch {
     origin: Instant,
     phase: AtomicU8,
     since_us: AtomicU64,
-    /// The last request came promptly.
-    prompt: AtomicBool,
+    rhythm: Rhythm,
+    /// The answer waits for the client to take what was sent of it.
+    congested: AtomicBool,
     refused_unread: AtomicBool,
 }
 
@@ -49,7 +44,8 @@ impl Watch {
             origin: Instant::now(),
             phase: AtomicU8::new(HEAD),
             since_us: AtomicU64::new(0),
-            prompt: AtomicBool::new(false),
+            rhythm: Rhythm::default(),
+            congested: AtomicBool::new(false),
             refused_unread: AtomicBool::new(false),
         })
     }
@@ -83,7 +79,8 @@ impl Watch {
 
     /// Whether the next request is due at any moment, so that falling asleep would take longer than looking for it.
     pub fn is_expectant(&self) -> bool {
-        self.phase.load(Relaxed) == IDLE && self.prompt.load(Relaxed) && self.in_phase() < SPIN
+        let is_idle = self.phase.load(Relaxed) == IDLE && !self.congested.load(Relaxed);
+        is_idle && self.rhythm.is_worth_a_look(self.in_phase())
     }
 
     fn in_phase(&self) -> Duration {
@@ -97,13 +94,15 @@ impl Watch {
 
     fn heard(&self) {
         if self.phase.load(Relaxed) == IDLE {
-            self.prompt.store(self.in_phase() < PROMPT, Relaxed);
+            self.rhythm.paused(self.in_phase());
             self.enter(HEAD);
         }
     }
 
-    fn wrote(&self) {
-        if self.phase.load(Relaxed) == IDLE {
+    /// What came of trying to write.
+    fn wrote(&self, is_done: bool) {
+        self.congested.store(!is_done, Relaxed);
+        if is_done && self.phase.load(Relaxed) == IDLE {
             self.enter(IDLE);
         }
     }
@@ -129,9 +128,7 @@ impl AsyncRead for Watched {
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        if result.is_ready() {
-            self.watch.wrote();
-        }
+        self.watch.wrote(result.is_ready());
         result
     }
 
@@ -141,9 +138,7 @@ impl AsyncWrite for Watched {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        if result.is_ready() {
-            self.watch.wrote();
-        }
+        self.watch.wrote(result.is_ready());
         result
     }
 
@@ -177,7 +172,7 @@ mod tests {
         watch.end_request();
         assert_eq!(left(&watch), Some(75));
         tokio::time::advance(Duration::from_secs(30)).await;
-        watch.wrote();
+        watch.wrote(true);
         assert_eq!(left(&watch), Some(75), "an answer that moves is no silence");
         tokio::time::advance(Duration::from_secs(30)).await;
         watch.heard();
@@ -185,22 +180,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_asks_again_at_once_is_expected_to_for_a_moment() {
+    async fn the_next_request_is_expected_once_the_answer_is_sent() {
         let watch = Watch::new();
-        let ask_after = async |pause| {
-            tokio::time::advance(pause).await;
+        for _ in 0..2 {
             watch.heard();
             watch.begin_request();
             assert!(!watch.is_expectant(), "there is a request at hand");
             watch.end_request();
-        };
-        ask_after(Duration::ZERO).await;
-        assert!(!watch.is_expectant(), "nothing is known of a first request");
-        ask_after(PROMPT / 2).await;
+        }
         assert!(watch.is_expectant());
-        tokio::time::advance(SPIN).await;
-        assert!(!watch.is_expectant(), "it has taken its time");
-        ask_after(PROMPT).await;
-        assert!(!watch.is_expectant(), "it took its time before");
+        watch.wrote(false);
+        assert!(!watch.is_expectant(), "the client has not got its answer");
+        watch.wrote(true);
+        assert!(watch.is_expectant());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!watch.is_expectant(), "it takes its time");
     }
 }
