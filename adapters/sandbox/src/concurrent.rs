@@ -12,8 +12,8 @@ use crate::{
     calls::{Answer, Calls},
     connection::{Connection, Heard, Speaker},
     frame::{Frame, Said},
-    instance::{Running, head},
-    life::{Enclosure, Life, Thaw, process_exited, timed_out, too_large},
+    instance::head,
+    life::{Enclosure, Life, Running, Thaw, process_exited, timed_out, too_large},
     limit::Allowance,
     log::Collector,
 };

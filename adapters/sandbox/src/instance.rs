@@ -4,7 +4,7 @@ use crate::{
     concurrent::ConcurrentInstance,
     connection::{Connection, Heard},
     frame::{self, Frame},
-    life::{Enclosure, Life, Thaw, timed_out, too_large},
+    life::{Enclosure, Life, Running, Thaw, timed_out, too_large},
     limit::Allowance,
     log::Collector,
 };
@@ -14,10 +14,7 @@ use sluice_domain::{Failure, FailureKind, InstanceId};
 use sluice_ports::{Call, Instance, InstanceSpec, Reply};
 use std::{
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::Mutex;
@@ -48,26 +45,8 @@ struct SequentialInstance<E> {
     connection: Mutex<Connection>,
 }
 
-/// Calls under way in this process.
-static RUNNING: AtomicU64 = AtomicU64::new(0);
 /// How long the answer of a lone call is looked for without sleeping: about as long as two wake-ups take.
 const LOOK: Duration = Duration::from_micros(100);
-
-/// One of them, until it is dropped.
-pub struct Running;
-
-impl Running {
-    pub fn begin() -> Self {
-        RUNNING.fetch_add(1, Ordering::Relaxed);
-        Self
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        RUNNING.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 impl<E: Enclosure> SequentialInstance<E> {
     async fn exchange(
@@ -93,8 +72,7 @@ impl<E: Enclosure> SequentialInstance<E> {
             }
             let until = Instant::now() + LOOK;
             // Only while no other call wants this processor's time.
-            let is_alone = || RUNNING.load(Ordering::Relaxed) == 1;
-            connection.hear(log, || is_alone() && Instant::now() < until).await
+            connection.hear(log, || Running::is_only_one() && Instant::now() < until).await
         };
         let heard = tokio::select! {
             biased;

@@ -28,6 +28,29 @@ pub trait Enclosure: Send + Sync + 'static {
     fn cause_of_death(&self) -> Failure;
 }
 
+/// Calls under way in this process.
+static RUNNING: AtomicU64 = AtomicU64::new(0);
+
+/// One of them, until it is dropped.
+pub struct Running(());
+
+impl Running {
+    pub fn begin() -> Self {
+        RUNNING.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+
+    pub fn is_only_one() -> bool {
+        RUNNING.load(Ordering::Relaxed) == 1
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 pub struct Life<E> {
     pub id: InstanceId,
     pub enclosure: Arc<E>,

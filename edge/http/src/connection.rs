@@ -1,7 +1,8 @@
 //! The life of one connection.
 
 use crate::{
-    Counters, Drain, Front, Limits,
+    Drain, Front, Limits,
+    counters::Open,
     watch::{Watch, Watched},
 };
 use bytes::Bytes;
@@ -37,7 +38,7 @@ pub(crate) async fn drive(stream: TcpStream, front: Arc<Front>, mut drain: Drain
         let mut silence = pin!(tokio::time::sleep(front.limits.header_time));
         let mut draining = pin!(drain.started());
         let mut drained = false;
-        let mut looks = 0;
+        let mut has_looked = false;
         poll_fn(|cx| {
             if !drained && draining.as_mut().poll(cx).is_ready() {
                 drained = true;
@@ -51,10 +52,11 @@ pub(crate) async fn drive(stream: TcpStream, front: Arc<Front>, mut drain: Drain
                 return Poll::Ready(());
             }
             // Only while no other request wants this processor's time.
-            looks = if watch.is_expectant() && front.counters.requests_open.load(Relaxed) == 0 { looks + 1 } else { 0 };
-            if looks > 0 {
-                return look_again(cx, looks);
+            if watch.is_expectant() && front.counters.requests_open.load(Relaxed) == 0 {
+                let yields = std::mem::replace(&mut has_looked, true);
+                return look_again(cx, yields);
             }
+            has_looked = false;
             let timed_out = poll_silence(silence.as_mut(), &watch, &front.limits, cx);
             if timed_out.is_ready() {
                 front.counters.connections_timed_out.fetch_add(1, Relaxed);
@@ -97,10 +99,11 @@ fn poll_silence(mut timer: Pin<&mut Sleep>, watch: &Watch, limits: &Limits, cx: 
     }
 }
 
-/// Has the caller polled anew as soon as the runtime has done its other work and looked for what has come. From the
-/// second look on, other threads that want this processor, as the client's may, have it before.
-fn look_again(cx: &mut Context<'_>, looks: u32) -> Poll<()> {
-    if looks > 1 {
+/// Has the caller polled anew as soon as the runtime has done its other work and looked for what has come. With
+/// `yields`, other threads that want this processor, as the client's may, have it before; the first look goes without,
+/// as nobody has looked yet for requests of other connections.
+fn look_again(cx: &mut Context<'_>, yields: bool) -> Poll<()> {
+    if yields {
         std::thread::yield_now();
     }
     let _ = pin!(tokio::task::yield_now()).poll(cx);
@@ -127,28 +130,12 @@ impl Service<Request<Incoming>> for Session {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.watch.begin_request();
         let (front, watch) = (self.front.clone(), self.watch.clone());
-        let open = OpenRequest::count(front.counters.clone());
+        let open = Open::count(front.counters.clone(), |counters| &counters.requests_open);
         Box::pin(async move {
             let response = front.answer(request, &watch).await;
             drop(open);
             watch.end_request();
             Ok(response.map(Full::new))
         })
-    }
-}
-
-/// Keeps the number of open requests right also when a client leaves.
-struct OpenRequest(Arc<Counters>);
-
-impl OpenRequest {
-    fn count(counters: Arc<Counters>) -> Self {
-        counters.requests_open.fetch_add(1, Relaxed);
-        Self(counters)
-    }
-}
-
-impl Drop for OpenRequest {
-    fn drop(&mut self) {
-        self.0.requests_open.fetch_sub(1, Relaxed);
     }
 }

@@ -3,7 +3,10 @@
 use crate::Refusal;
 use std::{
     fmt::Write,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 /// Counts since the start of the process, and what is open now.
@@ -22,6 +25,25 @@ pub struct Counters {
     broken: AtomicU64,
     not_found: AtomicU64,
     fault: AtomicU64,
+}
+
+/// One of what a gauge counts, until it is dropped: so the gauge is right however a connection or a request ends.
+pub(crate) struct Open {
+    counters: Arc<Counters>,
+    gauge: fn(&Counters) -> &AtomicU64,
+}
+
+impl Open {
+    pub fn count(counters: Arc<Counters>, gauge: fn(&Counters) -> &AtomicU64) -> Self {
+        gauge(&counters).fetch_add(1, Relaxed);
+        Self { counters, gauge }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        (self.gauge)(&self.counters).fetch_sub(1, Relaxed);
+    }
 }
 
 impl Counters {

@@ -1,6 +1,6 @@
 //! Accepting connections and letting them go.
 
-use crate::{Counters, Drain, Front, connection};
+use crate::{Drain, Front, connection, counters::Open};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io,
@@ -50,25 +50,9 @@ pub async fn serve(listener: TcpListener, front: Arc<Front>, mut drain: Drain) -
 }
 
 async fn attend(stream: TcpStream, _permit: OwnedSemaphorePermit, front: Arc<Front>, drain: Drain) {
-    let _open = OpenConnection::count(front.counters.clone());
+    front.counters.connections.fetch_add(1, Relaxed);
+    let _open = Open::count(front.counters.clone(), |counters| &counters.connections_open);
     connection::drive(stream, front, drain).await;
-}
-
-/// Keeps the gauge of open connections right however a connection ends.
-struct OpenConnection(Arc<Counters>);
-
-impl OpenConnection {
-    fn count(counters: Arc<Counters>) -> Self {
-        counters.connections.fetch_add(1, Relaxed);
-        counters.connections_open.fetch_add(1, Relaxed);
-        Self(counters)
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.connections_open.fetch_sub(1, Relaxed);
-    }
 }
 
 /// The next connection, once there is room for one.

@@ -6,7 +6,10 @@ use sluice_domain::{AccountId, Dialect, FunctionConfig, FunctionKey, Region, Req
 use std::{
     io::{Read, Write},
     os::unix::net::UnixStream,
-    sync::{atomic::AtomicBool, mpsc},
+    sync::{
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
 };
 use tokio::task::JoinHandle;
 
