@@ -15,9 +15,14 @@ use std::{
 const FRESH_MS: u64 = 50;
 /// The counters that matter are among the first lines of `/proc/vmstat`.
 const HEAD_BYTES: usize = 4096;
+/// `/proc/zoneinfo` is that short on the hosts it is read again on.
+const ZONES_BYTES: usize = 64 * 1024;
 
 pub struct FreeMemory {
     vmstat: fs::File,
+    /// Read again at each look where the kernel has yet to set up a part of the memory.
+    zoneinfo: Option<fs::File>,
+    total: u64,
     reserve: Reserve,
     epoch: Instant,
     value_mib: AtomicU64,
@@ -26,9 +31,13 @@ pub struct FreeMemory {
 
 impl FreeMemory {
     pub fn open() -> io::Result<Self> {
+        let zoneinfo = fs::read_to_string("/proc/zoneinfo")?;
+        let total = total(&fs::read_to_string("/proc/meminfo")?).unwrap_or(0);
         let free = Self {
             vmstat: fs::File::open("/proc/vmstat")?,
-            reserve: Reserve::of(&fs::read_to_string("/proc/zoneinfo")?),
+            zoneinfo: (total > managed(&zoneinfo)).then(|| fs::File::open("/proc/zoneinfo")).transpose()?,
+            total,
+            reserve: Reserve::of(&zoneinfo),
             epoch: Instant::now(),
             value_mib: AtomicU64::new(u64::MAX),
             at_ms: AtomicU64::new(0),
@@ -57,9 +66,38 @@ impl FreeMemory {
         let mut head = [0u8; HEAD_BYTES];
         let size = self.vmstat.read_at(&mut head, 0).ok()?;
         let counters = Counters::of(std::str::from_utf8(&head[..size]).ok()?)?;
-        let page_bytes = rustix::param::page_size() as u64;
-        Some((self.reserve.available(&counters) * page_bytes) >> 20)
+        let pages = self.reserve.available(&counters) + self.not_set_up();
+        Some((pages * page_bytes()) >> 20)
     }
+
+    /// Pages that are in no zone yet, and so not among the free ones: some kernels, as those of small virtual machines,
+    /// set a part of the memory up only when it is wanted.
+    fn not_set_up(&self) -> u64 {
+        let Some(zoneinfo) = &self.zoneinfo else { return 0 };
+        let mut text = [0u8; ZONES_BYTES];
+        let size = zoneinfo.read_at(&mut text, 0).unwrap_or(0);
+        match std::str::from_utf8(&text[..size]) {
+            // Cut off, it would make the zones too small.
+            Ok(text) if size > 0 && size < ZONES_BYTES => self.total.saturating_sub(managed(text)),
+            _ => 0,
+        }
+    }
+}
+
+/// Pages of the host, from the text of `/proc/meminfo`.
+fn total(meminfo: &str) -> Option<u64> {
+    let kib: u64 =
+        meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024 / page_bytes())
+}
+
+/// Pages in its zones, from the text of `/proc/zoneinfo`.
+fn managed(zoneinfo: &str) -> u64 {
+    zoneinfo.lines().filter_map(|line| line.trim_start().strip_prefix("managed ")?.trim().parse::<u64>().ok()).sum()
+}
+
+fn page_bytes() -> u64 {
+    rustix::param::page_size() as u64
 }
 
 /// Pages that the kernel keeps for itself. They follow from the size of the host and from settings that an
@@ -134,16 +172,14 @@ impl Counters {
 mod tests {
     use super::*;
 
-    /// What the kernel itself says, in MiB, without pages it has yet to set up: it counts those as free in one list only.
+    /// What the kernel itself says, in MiB.
     fn kernels_own() -> u64 {
         let meminfo = fs::read_to_string("/proc/meminfo").unwrap();
         let kib = |name: &str| -> u64 {
             let line = meminfo.lines().find_map(|line| line.strip_prefix(name)).unwrap();
             line.trim().trim_end_matches(" kB").parse().unwrap()
         };
-        let listed = Counters::of(&fs::read_to_string("/proc/vmstat").unwrap()).unwrap().free;
-        let listed = listed * rustix::param::page_size() as u64 / 1024;
-        (kib("MemAvailable:") - kib("MemFree:").saturating_sub(listed)) / 1024
+        kib("MemAvailable:") / 1024
     }
 
     #[test]
@@ -173,6 +209,8 @@ mod tests {
              protection: (0, 0, 20096, 20096)\nNode 0, zone Normal\n        boost    100\n        low      19923\n        high     25067\n        \
              managed  5144576\n        protection: (0, 0, 0, 0)\n";
         let reserve = Reserve::of(zoneinfo);
+        assert_eq!(managed(zoneinfo), 3840 + 772_918 + 5_144_576);
+        assert_eq!(total("MemTotal:         4096 kB\nMemFree: 8 kB\n"), Some(4096 * 1024 / page_bytes()));
         assert_eq!(reserve, Reserve { held: 3840 + 23845 + 24967, low: 22813 }, "a zone holds no more than it has");
 
         let vmstat = "nr_free_pages 1000000\nnr_zone_active_file 5\nnr_inactive_file 200000\nnr_active_file 100000\n\
