@@ -42,6 +42,8 @@ enum Command {
     Scale,
     /// Calls of functions that have instances
     Warm,
+    /// The part of `warm` with many functions
+    Zipf,
     /// Two builds, or one with and without a journal, side by side under warm calls
     Compare,
     /// Memory, idle processor time, start of the server
@@ -61,6 +63,7 @@ const COLD: &[(&str, measure::Part)] = &[("cold", measure::cold::run), ("sustain
 const SCALE: &[(&str, measure::Part)] = &[("scale", measure::scale::run), ("minute", measure::minute::run)];
 const DECIDE: &[(&str, measure::Part)] = &[("decide", measure::decide::run)];
 const WARM: &[(&str, measure::Part)] = &[("warm", measure::warm::run), ("zipf", measure::zipf::run)];
+const ZIPF: &[(&str, measure::Part)] = &[("zipf", measure::zipf::run)];
 const COMPARE: &[(&str, measure::Part)] = &[("compare", measure::compare::run)];
 const MEMORY: &[(&str, measure::Part)] = &[("memory", measure::memory::run), ("idle", measure::idle::run)];
 
@@ -72,6 +75,7 @@ pub fn run() -> Result<bool> {
         Command::Cold => ("bench-cold.json", COLD),
         Command::Scale => ("bench-scale.json", SCALE),
         Command::Warm => ("bench-warm.json", WARM),
+        Command::Zipf => ("bench-zipf.json", ZIPF),
         Command::Compare => ("bench-compare.json", COMPARE),
         Command::Memory => ("bench-memory.json", MEMORY),
         Command::Decide => ("bench-decide.json", DECIDE),

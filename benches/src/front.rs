@@ -1,7 +1,8 @@
 //! The reference front: bare HTTP on one thread that forwards each body to a worker and sends back its answer.
 //!
 //! This is the least that any platform must do: no signature, no routing, no admission, no log, no sandbox. Each
-//! client connection has a worker process to itself. Both run as processes of their own, started from this program.
+//! client connection has a worker process to itself, or each request names its worker. Both run as processes of their
+//! own, started from this program.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -25,6 +26,9 @@ pub struct FrontArgs {
     /// Workers to wait for before the port opens
     #[arg(long)]
     workers: usize,
+    /// The number that a request's path is picks its worker, instead of a worker for each connection
+    #[arg(long)]
+    by_path: bool,
 }
 
 /// Serves until it is killed. Prints `ready ADDRESS` once all workers are there.
@@ -42,6 +46,10 @@ async fn serve(args: &FrontArgs) -> Result<()> {
     }
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("ready {}", listener.local_addr()?);
+    if args.by_path {
+        let workers: Workers = idle.take().into_iter().map(tokio::sync::Mutex::new).collect();
+        return serve_by_path(&listener, &workers).await;
+    }
     loop {
         let (client, _) = listener.accept().await?;
         client.set_nodelay(true)?;
@@ -49,6 +57,26 @@ async fn serve(args: &FrontArgs) -> Result<()> {
         if let Some(worker) = idle.borrow_mut().pop() {
             tokio::task::spawn_local(connection(client, worker, idle.clone()));
         }
+    }
+}
+
+type Workers = Rc<[tokio::sync::Mutex<Worker>]>;
+
+async fn serve_by_path(listener: &TcpListener, workers: &Workers) -> Result<()> {
+    loop {
+        let (client, _) = listener.accept().await?;
+        client.set_nodelay(true)?;
+        let workers = workers.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let workers = workers.clone();
+            async move {
+                let number: usize = request.uri().path().trim_start_matches('/').parse()?;
+                let worker = workers.get(number).context("there is no such worker")?;
+                forward(request, &mut *worker.lock().await).await
+            }
+        });
+        // However the client left, the workers stay.
+        tokio::task::spawn_local(http1::Builder::new().serve_connection(TokioIo::new(client), service));
     }
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -33,6 +33,16 @@ impl Reference {
     /// Workers that run the measured function.
     pub fn of(interpreter: &Interpreter, workers: usize) -> Result<Self> {
         Self::with(interpreter, workers, "serve", Duration::ZERO)
+    }
+
+    /// The same workers, each called by its number as the path.
+    pub fn of_many(interpreter: &Interpreter, workers: usize) -> Result<Self> {
+        let (dir, script) = worker_dir(interpreter.language)?;
+        Self::start(dir, workers, &["--by-path"], |group, socket| {
+            let mut command = group.command(&interpreter.path);
+            command.arg(&script).arg("serve").arg(socket);
+            command
+        })
     }
 
     /// The same workers without the function: they answer the same bytes always, and spend `price` of processor time
@@ -65,20 +75,25 @@ impl Reference {
     }
 
     fn with(interpreter: &Interpreter, workers: usize, mode: &str, price: Duration) -> Result<Self> {
-        let dir = worker_dir(interpreter.language)?;
-        let script = dir.path().join(interpreter.language.worker().0);
-        Self::start(dir, workers, |group, socket| {
+        let (dir, script) = worker_dir(interpreter.language)?;
+        Self::start(dir, workers, &[], |group, socket| {
             let mut command = group.command(&interpreter.path);
             command.arg(&script).arg(mode).arg(socket).arg(price.as_nanos().to_string());
             command
         })
     }
 
-    fn start(dir: TempDir, workers: usize, worker: impl Fn(&CpuGroup, &Path) -> Command) -> Result<Self> {
+    fn start(
+        dir: TempDir,
+        workers: usize,
+        front_args: &[&str],
+        worker: impl Fn(&CpuGroup, &Path) -> Command,
+    ) -> Result<Self> {
         let group = CpuGroup::create();
         let socket = dir.path().join("workers.sock");
         let mut front = group.command(std::env::current_exe()?);
-        front.args(["front", "--workers", &workers.to_string(), "--socket"]).arg(&socket).stdout(Stdio::piped());
+        front.args(["front", "--workers", &workers.to_string(), "--socket"]).arg(&socket).args(front_args);
+        front.stdout(Stdio::piped());
         let mut front = front.spawn().context("starting the reference front")?;
         let ready = front.stdout.take().context("the front has no standard output")?;
         let mut processes = vec![front];
@@ -108,11 +123,12 @@ impl Drop for Reference {
     }
 }
 
-/// A directory with the worker and the measured function.
-fn worker_dir(language: Language) -> Result<TempDir> {
+/// A directory with the measured function and the worker, and the path of the latter.
+fn worker_dir(language: Language) -> Result<(TempDir, PathBuf)> {
     let dir = tempfile::tempdir()?;
     for (name, text) in [language.worker(), language.source()] {
         std::fs::write(dir.path().join(name), text)?;
     }
-    Ok(dir)
+    let script = dir.path().join(language.worker().0);
+    Ok((dir, script))
 }
