@@ -49,6 +49,8 @@ let dialect = null;
 let fit = () => {}; // adapts the process to the function that it is told of
 let current = null; // the call that runs now, or the initialisation; of several calls none is here
 let several = null; // what runs now in an instance that takes more than one call at a time
+let nowhere = null; // where output goes that is nobody's
+let streams = {}; // stdout and stderr, each made when it is first used
 
 // --- the control socket --------------------------------------------------------------------------------------
 
@@ -193,9 +195,12 @@ function writeAll(fd, bytes, end) {
 
 /** Writes to the log; what cannot be written, because the user's code closed it, is lost. */
 function writeLog(text, call = callAtHand()) {
-  const bytes = Buffer.from(text);
-  if (several === null) writeAll(1, bytes, bytes.length);
-  else several.write(1, bytes, call);
+  output(1, Buffer.from(text), call);
+}
+
+function output(fd, bytes, call) {
+  if (several !== null) several.write(fd, bytes, call);
+  else writeAll(nowhere === null ? fd : nowhere, bytes, bytes.length);
 }
 
 /** The call that output belongs to and that an uncaught exception ends; null if there is none or it is not known. */
@@ -209,8 +214,7 @@ function logStream(fd) {
   const stream = new Writable({
     decodeStrings: true,
     write(chunk, encoding, done) {
-      if (several === null) writeAll(fd, chunk, chunk.length);
-      else several.write(fd, chunk, several.atHand());
+      output(fd, chunk, callAtHand());
       done();
     },
   });
@@ -219,25 +223,19 @@ function logStream(fd) {
   return stream;
 }
 
-/** Puts our streams and our line prefix in place, each made when it is first used. */
+/** Puts our streams and our line prefix in place. */
 function replaceOutput() {
-  const made = {};
   for (const [name, fd] of [['stdout', 1], ['stderr', 2]]) {
-    const get = () => made[name] || (made[name] = logStream(fd));
-    const set = (stream) => { made[name] = stream; };
+    const get = () => streams[name] || (streams[name] = logStream(fd));
+    const set = (stream) => { streams[name] = stream; };
     Object.defineProperty(process, name, { get, set, configurable: true, enumerable: true });
   }
-  const write = (text) => (made.stdout ? made.stdout.write(text) : writeLog(text));
-  for (const name of CONSOLE) {
-    console[name] = (...args) => {
-      prefixConsole(write);
-      return console[name](...args);
-    };
-  }
+  prefixConsole();
 }
 
-function prefixConsole(write) {
+function prefixConsole() {
   let level = 'verbose';
+  const write = (text) => (streams.stdout ? streams.stdout.write(text) : writeLog(text));
   const id = () => {
     const call = callAtHand() || (several && several.oldest());
     return call ? call.id : '';
@@ -738,7 +736,7 @@ function warm() {
   });
   const request = Buffer.concat([Buffer.from('\x04warm\x01q'), Buffer.alloc(8), Buffer.from('{"key": [1, "v"]}')]);
   const folder = process.cwd();
-  const nowhere = fs.openSync('/dev/null', 'w');
+  nowhere = fs.openSync('/dev/null', 'w');
   for (const [name, handler] of [['scf', 'handler'], ['scf', 'waits'], ['scf', 'promise'], ['fc', 'promise'], ['fc', 'handler']]) {
     const input = Buffer.concat([frame(INIT, JSON.stringify(init(name, handler))), frame(REQUEST, request)]);
     channel = new Channel(nowhere, onFrame, (fd, onChunk) => {
@@ -750,6 +748,8 @@ function warm() {
     forget(path.join(__dirname, 'warm.js'));
   }
   fs.closeSync(nowhere);
+  nowhere = null;
+  streams = {};
   process.chdir(folder);
   setEnvironment(environment);
   channel = real;

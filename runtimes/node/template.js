@@ -24,8 +24,7 @@ process.dlopen(native, path.join(__dirname, 'template.so'));
 const { claim, serve, exit, seed, pid } = native.exports;
 if (!claim()) exit(1); // the server sees that, and starts this Node.js anew for each instance
 
-// Functions require these, and children then share the pages.
-for (const name of PRELOADED) require(name);
+preload();
 setHeap(SMALL_MIB);
 bootstrap.prepare(ROUNDS, fitHeap);
 // Whatever was made so far moves to where a child's first collections do not go, and the collector's own tasks run
@@ -37,6 +36,14 @@ collect();
 v8.getHeapCodeStatistics(); // looks at all of the heap, for which V8 has to finish sweeping it
 v8.setFlagsFromString('--no-expose-gc');
 setTimeout(become, SETTLE_MS);
+
+/** What functions require, and what takes Node.js long the first time: children then share the pages. */
+function preload() {
+  for (const name of PRELOADED) require(name);
+  require('tls').createSecureContext(); // reads the roots of trust: 20 ms
+  new Date().toLocaleString(); // reads what is known of languages: 15 ms
+  if (parseInt(process.versions.node, 10) >= 20) void globalThis.Response; // loads `fetch`, of which 18 warns: 10 ms
+}
 
 /** Serves orders; goes on in each child, which is a process of a sandbox then. */
 function become() {

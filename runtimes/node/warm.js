@@ -1,8 +1,17 @@
-// Loaded and called by the bootstrap before it has a function, so that the way to the first one is trodden.
+// Loaded and called by the bootstrap before it has a function, so that the way to the first one is trodden. What it prints
+// goes nowhere.
 exports.handler = (event, context, callback) => {
   context.callbackWaitsForEmptyEventLoop = false;
-  callback(null, event);
+  callback(null, print(event, context));
 };
 exports.waits = (event, context, callback) => callback(null, event);
 // Settled at once, since nothing is left to do when the way has been trodden.
-exports.promise = (event) => ({ then: (resolve) => resolve(event) });
+exports.promise = (event, context) => ({ then: (resolve) => resolve(print(event, context)) });
+
+/** Before anything is printed, Node.js asks for the time zone, for which it may look through hundreds of files. */
+function print(event, context) {
+  console.log('%s', event);
+  console.error(event);
+  if (context.logger) context.logger.info(event);
+  return event;
+}

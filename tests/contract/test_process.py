@@ -148,7 +148,19 @@ class NodeProcess(Process, unittest.TestCase):
         )
         environment = {"PATH": "/usr/bin:/bin", "HOME": "/root", "GREETING": "hello"}
         command = [COMMANDS["node"][0], "-e", script, COMMANDS["node"][1]]
-        self.assertEqual(subprocess.call(command, env=environment, cwd="/", stdin=subprocess.DEVNULL), 0)
+        done = subprocess.run(command, env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual((done.returncode, done.stdout), (0, b""))
+
+    def test_output_is_made_ready_beforehand(self):
+        script = (
+            "const fs = require('fs'); const { writeSync } = fs; const lines = [];"
+            "fs.writeSync = (fd, bytes, ...rest) => { lines.push(String(bytes)); return writeSync(fd, bytes, ...rest); };"
+            "require(process.argv[1]).prepare(1);"
+            "const printed = (text) => lines.some((line) => line.includes(text));"
+            "process.exit(printed('\\twarm\\t') && printed(' warm [error] ') && printed(' warm [info] ') ? 0 : 1);"
+        )
+        command = [COMMANDS["node"][0], "-e", script, COMMANDS["node"][1]]
+        self.assertEqual(subprocess.call(command, env={"PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL), 0)
 
 
 def version(python):

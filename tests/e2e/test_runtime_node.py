@@ -108,10 +108,23 @@ def test_modules_are_found_where_documented(scf, scf_function):
 
 def test_the_clock_is_utc_unless_told(scf, node_probe):
     # spec: FUN-10
-    assert scf.invoke(node_probe(), {"do": "zone"}).value == {"offset": 0, "zone": None}
+    found = scf.invoke(node_probe(), {"do": "zone"}).value
+    assert found["found"] in ("UTC", "Etc/UTC") and (found["offset"], found["zone"]) == (0, None)
     shanghai = node_probe(Environment=environment(TZ="Asia/Shanghai"))
     # spec: FUN-11
-    assert scf.invoke(shanghai, {"do": "zone"}).value == {"offset": -480, "zone": "Asia/Shanghai"}
+    found = scf.invoke(shanghai, {"do": "zone"}).value
+    assert found == {"offset": -480, "zone": "Asia/Shanghai", "found": "Asia/Shanghai"}
+
+
+def test_the_time_zone_is_found_at_once(scf, scf_function):
+    """Node.js looks through all zones for one like the host's where no link says which it is."""
+    source = (
+        "const { readlinkSync, existsSync } = require('fs');\n"
+        "exports.main_handler = async () => [readlinkSync('/etc/localtime'), existsSync('/usr/share/zoneinfo'),"
+        " existsSync('/etc/localtime')];\n"
+    )
+    link, has_zones, leads_somewhere = scf.invoke(make(scf_function, source)).value
+    assert link == "/usr/share/zoneinfo/Etc/UTC" and leads_somewhere == has_zones
 
 
 def test_a_timeout_is_433(scf, node_probe):
@@ -226,6 +239,17 @@ def test_no_two_instances_draw_the_same_random_numbers(scf, scf_function):
     drawn = [result.value for result in parallel([lambda: scf.invoke(name)] * 6)]
     for position in range(3):
         assert len({numbers[position] for numbers in drawn}) == 6, drawn
+
+
+def test_what_nodejs_loads_late_is_there_before_the_first_call(scf, scf_function):
+    await_forks(scf, scf_function)
+    source = (
+        "exports.main_handler = async () => ({ major: parseInt(process.versions.node, 10),"
+        " loaded: process.moduleLoadList });\n"
+    )
+    found = scf.invoke(make(scf_function, source)).value
+    expected = {"tls", "https", "child_process"} | ({"internal/deps/undici/undici"} if found["major"] >= 20 else set())
+    assert expected <= {entry.split(" ")[-1] for entry in found["loaded"]}
 
 
 def test_a_process_knows_its_own_number(scf, scf_function):

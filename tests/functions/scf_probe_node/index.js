@@ -56,7 +56,8 @@ const actions = {
     return execFileSync(event.command[0], event.command.slice(1)).toString();
   },
   async zone() {
-    return { offset: new Date().getTimezoneOffset(), zone: process.env.TZ || null };
+    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+    return { offset: new Date().getTimezoneOffset(), zone: process.env.TZ || null, found: timeZone };
   },
 };
 
