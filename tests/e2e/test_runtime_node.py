@@ -116,6 +116,13 @@ def test_the_clock_is_utc_unless_told(scf, node_probe):
     assert found == {"offset": -480, "zone": "Asia/Shanghai", "found": "Asia/Shanghai"}
 
 
+def test_the_language_is_the_functions_own(scf, scf_function):
+    source = "exports.main_handler = async () => (1234.5).toLocaleString();\n"
+    assert scf.invoke(make(scf_function, source)).value == "1,234.5"
+    german = make(scf_function, source, Environment=environment(LC_ALL="de_DE.UTF-8"))
+    assert scf.invoke(german).value == "1.234,5"
+
+
 def test_the_time_zone_is_found_at_once(scf, scf_function):
     """Node.js looks through all zones for one like the host's where no link says which it is."""
     source = (

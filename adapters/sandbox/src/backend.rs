@@ -211,12 +211,13 @@ impl SandboxBackend {
 
     async fn start_anew(&self, spec: &Assignment, interpreter: &Interpreter) -> Result<Made, io::Error> {
         let began = Instant::now();
-        let process = if self.is_template(interpreter) && !environment::needs_own_process(&spec.config) {
-            fork(interpreter, false)
-        } else {
-            let variables = environment::variables(spec);
-            execute(interpreter, variables.into_iter().map(|(key, value)| format!("{key}={value}")).collect())
-        };
+        let process =
+            if self.is_template(interpreter) && !environment::needs_own_process(&spec.config, interpreter.family) {
+                fork(interpreter, false)
+            } else {
+                let variables = environment::variables(spec);
+                execute(interpreter, variables.into_iter().map(|(key, value)| format!("{key}={value}")).collect())
+            };
         let mounts = [code_target(spec)?];
         let mount_time = began.elapsed();
         let sandbox = self.stock.take().await?;
@@ -229,7 +230,7 @@ impl SandboxBackend {
         let interpreter = self
             .interpreter(spec.function.dialect, &spec.config.runtime)
             .ok_or_else(|| StartError::Platform(format!("runtime '{}' is gone from this host", spec.config.runtime)))?;
-        let usable = !environment::needs_own_process(&spec.config);
+        let usable = !environment::needs_own_process(&spec.config, interpreter.family);
         let blank = blank.and_then(|blank| blank.as_any().downcast::<SandboxedBlank>().ok()).filter(|blank| {
             usable && blank.pool == pool_of(interpreter) && blank.sandbox.is_alive() && !blank.connection.is_spoilt()
         });

@@ -2,19 +2,24 @@
 
 use crate::root::HOSTNAME;
 use serde_json::{Map, Value, json};
-use sluice_domain::{Dialect, FunctionConfig};
+use sluice_domain::{Dialect, Family, FunctionConfig};
 use sluice_ports::InstanceSpec;
 use std::collections::BTreeMap;
 
 /// Variables that a loader or an interpreter reads only when its process starts. A function that sets one is
 /// started in a process of its own rather than from a blank.
-const READ_AT_START: &[&str] = &[
-    "GLIBC_TUNABLES",
-    "MALLOC_ARENA_MAX",
+const READ_AT_START: &[&str] = &["GLIBC_TUNABLES", "MALLOC_ARENA_MAX", "OPENSSL_CONF"];
+/// Node.js learns its language when it starts; some builds of it read the host's roots of trust, which its template has
+/// done.
+const READ_AT_START_BY_NODE: &[&str] = &[
+    "LANG",
+    "LC_ALL",
+    "LC_MESSAGES",
     "NODE_EXTRA_CA_CERTS",
-    "NODE_OPTIONS",
     "NODE_ICU_DATA",
-    "OPENSSL_CONF",
+    "NODE_OPTIONS",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
     "UV_THREADPOOL_SIZE",
 ];
 const READ_AT_START_PREFIXES: &[&str] = &["LD_", "PYTHON", "MALLOC_", "NODE_V8"];
@@ -22,10 +27,11 @@ const READ_AT_START_PREFIXES: &[&str] = &["LD_", "PYTHON", "MALLOC_", "NODE_V8"]
 const READ_BY_BOOTSTRAP: &[&str] = &["PYTHONPATH", "PYTHONDONTWRITEBYTECODE"];
 
 /// Whether the function's own variables can only take effect at the start of a process.
-pub fn needs_own_process(config: &FunctionConfig) -> bool {
-    config.environment.keys().any(|key| {
-        !READ_BY_BOOTSTRAP.contains(&key.as_str())
-            && (READ_AT_START.contains(&key.as_str())
+pub fn needs_own_process(config: &FunctionConfig, family: Family) -> bool {
+    config.environment.keys().map(String::as_str).any(|key| {
+        !READ_BY_BOOTSTRAP.contains(&key)
+            && (READ_AT_START.contains(&key)
+                || family == Family::Node && READ_AT_START_BY_NODE.contains(&key)
                 || READ_AT_START_PREFIXES.iter().any(|prefix| key.starts_with(prefix)))
     })
 }
@@ -174,10 +180,14 @@ mod tests {
             attributes: Map::new(),
         };
         for key in ["LD_PRELOAD", "NODE_OPTIONS", "PYTHONHASHSEED"] {
-            assert!(needs_own_process(&config(key)), "{key}");
+            assert!(needs_own_process(&config(key), Family::Node), "{key}");
         }
         for key in ["TZ", "PYTHONPATH", "NODE_PATH", "MY_VARIABLE"] {
-            assert!(!needs_own_process(&config(key)), "{key}");
+            assert!(!needs_own_process(&config(key), Family::Node), "{key}");
+        }
+        for key in ["LANG", "SSL_CERT_FILE"] {
+            assert!(needs_own_process(&config(key), Family::Node), "{key}");
+            assert!(!needs_own_process(&config(key), Family::Python), "{key}");
         }
     }
 
