@@ -102,6 +102,7 @@ async fn connection(client: TcpStream, worker: Worker, idle: Rc<RefCell<Vec<Work
 
 async fn forward(request: Request<Incoming>, worker: &mut Worker) -> Result<Response<Full<Bytes>>> {
     let body = request.into_body().collect().await?.to_bytes();
+    anyhow::ensure!(!worker.answering, "the client before left without its answer");
     let mut frame = Vec::with_capacity(4 + body.len());
     frame.extend_from_slice(&u32::try_from(body.len())?.to_le_bytes());
     frame.extend_from_slice(&body);

@@ -208,6 +208,12 @@ function callAtHand() {
   return several === null ? current : several.atHand();
 }
 
+/** What is printed through `console` or a logger: by way of `process.stdout` only if someone has asked for that. */
+function print(text) {
+  if (streams.stdout) streams.stdout.write(text);
+  else writeLog(text);
+}
+
 /** stdout or stderr as a stream that has written when `write` returns. */
 function logStream(fd) {
   const { Writable } = require('stream');
@@ -235,12 +241,11 @@ function replaceOutput() {
 
 function prefixConsole() {
   let level = 'verbose';
-  const write = (text) => (streams.stdout ? streams.stdout.write(text) : writeLog(text));
   const id = () => {
     const call = callAtHand() || (several && several.oldest());
     return call ? call.id : '';
   };
-  const sink = { write: (text) => write(dialect.prefix(id(), level) + text), on() {} };
+  const sink = { write: (text) => print(dialect.prefix(id(), level) + text), on() {} };
   const own = new console.Console({ stdout: sink, stderr: sink, ignoreErrors: false });
   for (const name of CONSOLE) console[name] = own[name];
   for (const [name, its] of [['info', 'info'], ['warn', 'warn'], ['error', 'error'], ['debug', 'debug'], ['trace', 'error']]) {
@@ -571,8 +576,8 @@ class Fc {
 
   contextOf(call) {
     const [init, service] = [this.init, this.init.service || {}];
-    const print = (line) => (several === null ? process.stdout.write(line) : writeLog(line, call)); // of this call
-    const log = (level) => (...args) => print(`${this.prefix(call.id, level)}${util.format(...args)}\n`);
+    const write = (line) => (several === null ? print(line) : writeLog(line, call)); // of this call
+    const log = (level) => (...args) => write(`${this.prefix(call.id, level)}${util.format(...args)}\n`);
     return Object.assign({}, this.context, {
       requestId: call.id,
       service: {

@@ -42,7 +42,7 @@ function preload() {
   for (const name of PRELOADED) require(name);
   require('tls').createSecureContext(); // reads the roots of trust: 20 ms
   new Date().toLocaleString(); // reads what is known of languages: 15 ms
-  if (parseInt(process.versions.node, 10) >= 20) void globalThis.Response; // loads `fetch`, of which 18 warns: 10 ms
+  if (parseInt(process.versions.node, 10) >= 20) void globalThis.Response; // loads `fetch`, of which 18 warns
 }
 
 /** Serves orders; goes on in each child, which is a process of a sandbox then. */

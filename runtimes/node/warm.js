@@ -8,7 +8,7 @@ exports.waits = (event, context, callback) => callback(null, event);
 // Settled at once, since nothing is left to do when the way has been trodden.
 exports.promise = (event, context) => ({ then: (resolve) => resolve(print(event, context)) });
 
-/** Before anything is printed, Node.js asks for the time zone, for which it may look through hundreds of files. */
+/** Each line begins with a date. The first one has Node.js ask for the time zone, and perhaps look for it in many files. */
 function print(event, context) {
   console.log('%s', event);
   console.error(event);

@@ -9,15 +9,14 @@ use std::collections::BTreeMap;
 /// Variables that a loader or an interpreter reads only when its process starts. A function that sets one is
 /// started in a process of its own rather than from a blank.
 const READ_AT_START: &[&str] = &["GLIBC_TUNABLES", "MALLOC_ARENA_MAX", "OPENSSL_CONF"];
-/// Node.js learns its language when it starts; some builds of it read the host's roots of trust, which its template has
-/// done.
+/// Node.js learns its language when it starts (from `LC_ALL`, which the platform sets, before `LANG`). Some builds of it
+/// read the host's roots of trust, which its template has done.
 const READ_AT_START_BY_NODE: &[&str] = &[
-    "LANG",
     "LC_ALL",
-    "LC_MESSAGES",
     "NODE_EXTRA_CA_CERTS",
     "NODE_ICU_DATA",
     "NODE_OPTIONS",
+    "NODE_USE_SYSTEM_CA",
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
     "UV_THREADPOOL_SIZE",
@@ -185,7 +184,7 @@ mod tests {
         for key in ["TZ", "PYTHONPATH", "NODE_PATH", "MY_VARIABLE"] {
             assert!(!needs_own_process(&config(key), Family::Node), "{key}");
         }
-        for key in ["LANG", "SSL_CERT_FILE"] {
+        for key in ["LC_ALL", "SSL_CERT_FILE"] {
             assert!(needs_own_process(&config(key), Family::Node), "{key}");
             assert!(!needs_own_process(&config(key), Family::Python), "{key}");
         }

@@ -15,15 +15,11 @@ use std::{
 const FRESH_MS: u64 = 50;
 /// The counters that matter are among the first lines of `/proc/vmstat`.
 const HEAD_BYTES: usize = 4096;
-/// `/proc/zoneinfo` is that short on the hosts it is read again on.
-const ZONES_BYTES: usize = 64 * 1024;
 
 pub struct FreeMemory {
     vmstat: fs::File,
-    /// Read again at each look where the kernel has yet to set up a part of the memory.
-    zoneinfo: Option<fs::File>,
-    total: u64,
     reserve: Reserve,
+    later: Option<Later>,
     epoch: Instant,
     value_mib: AtomicU64,
     at_ms: AtomicU64,
@@ -31,13 +27,11 @@ pub struct FreeMemory {
 
 impl FreeMemory {
     pub fn open() -> io::Result<Self> {
-        let zoneinfo = fs::read_to_string("/proc/zoneinfo")?;
-        let total = total(&fs::read_to_string("/proc/meminfo")?).unwrap_or(0);
+        let vmstat = fs::File::open("/proc/vmstat")?;
         let free = Self {
-            vmstat: fs::File::open("/proc/vmstat")?,
-            zoneinfo: (total > managed(&zoneinfo)).then(|| fs::File::open("/proc/zoneinfo")).transpose()?,
-            total,
-            reserve: Reserve::of(&zoneinfo),
+            reserve: Reserve::of(&fs::read_to_string("/proc/zoneinfo")?),
+            later: read(&vmstat).and_then(|counters| Later::find(counters.free)),
+            vmstat,
             epoch: Instant::now(),
             value_mib: AtomicU64::new(u64::MAX),
             at_ms: AtomicU64::new(0),
@@ -63,41 +57,68 @@ impl FreeMemory {
     }
 
     fn count(&self) -> Option<u64> {
-        let mut head = [0u8; HEAD_BYTES];
-        let size = self.vmstat.read_at(&mut head, 0).ok()?;
-        let counters = Counters::of(std::str::from_utf8(&head[..size]).ok()?)?;
-        let pages = self.reserve.available(&counters) + self.not_set_up();
-        Some((pages * page_bytes()) >> 20)
-    }
-
-    /// Pages that are in no zone yet, and so not among the free ones: some kernels, as those of small virtual machines,
-    /// set a part of the memory up only when it is wanted.
-    fn not_set_up(&self) -> u64 {
-        let Some(zoneinfo) = &self.zoneinfo else { return 0 };
-        let mut text = [0u8; ZONES_BYTES];
-        let size = zoneinfo.read_at(&mut text, 0).unwrap_or(0);
-        match std::str::from_utf8(&text[..size]) {
-            // Cut off, it would make the zones too small.
-            Ok(text) if size > 0 && size < ZONES_BYTES => self.total.saturating_sub(managed(text)),
-            _ => 0,
+        let mut counters = read(&self.vmstat)?;
+        if let Some(later) = &self.later {
+            let managed = managed(&fs::read_to_string("/proc/zoneinfo").ok()?);
+            counters.free += later.pages(counters.free, managed, self.now_ms())?;
         }
+        Some((self.reserve.available(&counters) * page_bytes()) >> 20)
     }
 }
 
-/// Pages of the host, from the text of `/proc/meminfo`.
-fn total(meminfo: &str) -> Option<u64> {
-    let kib: u64 =
-        meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.trim().strip_suffix(" kB")?.parse().ok()?;
+fn read(vmstat: &fs::File) -> Option<Counters> {
+    let mut head = [0u8; HEAD_BYTES];
+    let size = vmstat.read_at(&mut head, 0).ok()?;
+    Counters::of(std::str::from_utf8(&head[..size]).ok()?)
+}
+
+fn page_bytes() -> u64 {
+    rustix::param::page_size() as u64
+}
+
+/// Free memory that is in no zone yet, and so not among the free pages of `/proc/vmstat`: some kernels, as those of small
+/// virtual machines, set a part of the memory up only when it is wanted. `/proc/meminfo` has it, but is dear.
+struct Later {
+    /// Pages in zones, and those that are not set up yet: they move from one to the other.
+    both: AtomicU64,
+    at_ms: AtomicU64,
+}
+
+/// Less than that is what changed between two looks.
+const LEAST_MIB: u64 = 64;
+/// How long until it is looked at anew whether both have changed, as when a host takes memory from a virtual machine.
+const CHANGES_MS: u64 = 10_000;
+
+impl Later {
+    /// None on a kernel that has set all up, given the free pages in its zones.
+    fn find(free: u64) -> Option<Self> {
+        let outside = free_of_kernel(&fs::read_to_string("/proc/meminfo").ok()?)?.saturating_sub(free);
+        let both = outside + managed(&fs::read_to_string("/proc/zoneinfo").ok()?);
+        ((outside * page_bytes()) >> 20 >= LEAST_MIB)
+            .then(|| Self { both: AtomicU64::new(both), at_ms: AtomicU64::new(0) })
+    }
+
+    /// Given the free pages in zones, and all pages in zones.
+    fn pages(&self, free: u64, managed: u64, now_ms: u64) -> Option<u64> {
+        if now_ms.saturating_sub(self.at_ms.load(Ordering::Relaxed)) >= CHANGES_MS {
+            let outside = free_of_kernel(&fs::read_to_string("/proc/meminfo").ok()?)?.saturating_sub(free);
+            self.both.store(outside + managed, Ordering::Relaxed);
+            self.at_ms.store(now_ms, Ordering::Relaxed);
+        }
+        Some(self.both.load(Ordering::Relaxed).saturating_sub(managed))
+    }
+}
+
+/// Free pages, from the text of `/proc/meminfo`.
+fn free_of_kernel(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemFree:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib * 1024 / page_bytes())
 }
 
 /// Pages in its zones, from the text of `/proc/zoneinfo`.
 fn managed(zoneinfo: &str) -> u64 {
     zoneinfo.lines().filter_map(|line| line.trim_start().strip_prefix("managed ")?.trim().parse::<u64>().ok()).sum()
-}
-
-fn page_bytes() -> u64 {
-    rustix::param::page_size() as u64
 }
 
 /// Pages that the kernel keeps for itself. They follow from the size of the host and from settings that an
@@ -202,6 +223,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_set_up_is_counted_until_it_is_in_a_zone() {
+        let later = Later { both: AtomicU64::new(9000), at_ms: AtomicU64::new(0) };
+        assert_eq!(later.pages(0, 8000, CHANGES_MS - 1), Some(1000));
+        assert_eq!(later.pages(0, 9100, CHANGES_MS - 1), Some(0));
+        // Looked at anew: as no page is said to be free in a zone, all that the kernel calls free is outside.
+        assert!(later.pages(0, 9000, CHANGES_MS).unwrap() > 1000);
+        assert!(later.pages(0, 9500, 2 * CHANGES_MS - 1).unwrap() > 500, "as it was seen a moment ago");
+        assert_eq!(later.pages(u64::MAX, 8000, 2 * CHANGES_MS), Some(0));
+    }
+
+    #[test]
     fn reads_the_kernels_texts() {
         let zoneinfo = "Node 0, zone DMA\n  pages free 9\n        low      13\n        high     16\n        managed  3840\n        \
              protection: (0, 3019, 23115, 23115)\n  pagesets\n    cpu: 0\n              high:  0\n\
@@ -210,7 +242,7 @@ mod tests {
              managed  5144576\n        protection: (0, 0, 0, 0)\n";
         let reserve = Reserve::of(zoneinfo);
         assert_eq!(managed(zoneinfo), 3840 + 772_918 + 5_144_576);
-        assert_eq!(total("MemTotal:         4096 kB\nMemFree: 8 kB\n"), Some(4096 * 1024 / page_bytes()));
+        assert_eq!(free_of_kernel("MemTotal: 9000 kB\nMemFree:    4096 kB\n"), Some(4096 * 1024 / page_bytes()));
         assert_eq!(reserve, Reserve { held: 3840 + 23845 + 24967, low: 22813 }, "a zone holds no more than it has");
 
         let vmstat = "nr_free_pages 1000000\nnr_zone_active_file 5\nnr_inactive_file 200000\nnr_active_file 100000\n\
