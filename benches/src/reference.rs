@@ -11,8 +11,7 @@ use anyhow::{Context, Result, ensure};
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -37,12 +36,7 @@ impl Reference {
 
     /// The same workers, each called by its number as the path.
     pub fn of_many(interpreter: &Interpreter, workers: usize) -> Result<Self> {
-        let (dir, script) = worker_dir(interpreter.language)?;
-        Self::start(dir, workers, &["--by-path"], |group, socket| {
-            let mut command = group.command(&interpreter.path);
-            command.arg(&script).arg("serve").arg(socket);
-            command
-        })
+        Self::start(interpreter, workers, &["--by-path"], "serve", Duration::ZERO)
     }
 
     /// The same workers without the function: they answer the same bytes always, and spend `price` of processor time
@@ -75,20 +69,18 @@ impl Reference {
     }
 
     fn with(interpreter: &Interpreter, workers: usize, mode: &str, price: Duration) -> Result<Self> {
-        let (dir, script) = worker_dir(interpreter.language)?;
-        Self::start(dir, workers, &[], |group, socket| {
-            let mut command = group.command(&interpreter.path);
-            command.arg(&script).arg(mode).arg(socket).arg(price.as_nanos().to_string());
-            command
-        })
+        Self::start(interpreter, workers, &[], mode, price)
     }
 
     fn start(
-        dir: TempDir,
+        interpreter: &Interpreter,
         workers: usize,
         front_args: &[&str],
-        worker: impl Fn(&CpuGroup, &Path) -> Command,
+        mode: &str,
+        price: Duration,
     ) -> Result<Self> {
+        let dir = worker_dir(interpreter.language)?;
+        let script = dir.path().join(interpreter.language.worker().0);
         let group = CpuGroup::create();
         let socket = dir.path().join("workers.sock");
         let mut front = group.command(std::env::current_exe()?);
@@ -102,7 +94,9 @@ impl Reference {
             std::thread::sleep(Duration::from_millis(1));
         }
         for _ in 0..workers {
-            processes.push(worker(&group, &socket).stdin(Stdio::null()).spawn().context("starting a worker")?);
+            let mut worker = group.command(&interpreter.path);
+            worker.arg(&script).arg(mode).arg(&socket).arg(price.as_nanos().to_string());
+            processes.push(worker.stdin(Stdio::null()).spawn().context("starting a worker")?);
         }
         let mut line = String::new();
         BufReader::new(ready).read_line(&mut line)?;
@@ -123,12 +117,11 @@ impl Drop for Reference {
     }
 }
 
-/// A directory with the measured function and the worker, and the path of the latter.
-fn worker_dir(language: Language) -> Result<(TempDir, PathBuf)> {
+/// A directory with the worker and the measured function.
+fn worker_dir(language: Language) -> Result<TempDir> {
     let dir = tempfile::tempdir()?;
     for (name, text) in [language.worker(), language.source()] {
         std::fs::write(dir.path().join(name), text)?;
     }
-    let script = dir.path().join(language.worker().0);
-    Ok((dir, script))
+    Ok(dir)
 }

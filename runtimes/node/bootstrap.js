@@ -8,8 +8,8 @@
  * (Tencent SCF or Alibaba FC). Replies and log lines are written synchronously, so that everything a handler
  * printed is in the pipe before its reply is in the socket, and a small reply costs one system call.
  *
- * The modules `net`, `stream` and `url` are loaded only when something needs them: together they take a sixth
- * of the time in which Node.js itself starts, and every instance would pay it.
+ * The modules `net` and `url` are loaded only when something needs them, as they take long, and every instance would pay
+ * it. `stream` would be one of them, but Node.js needs it to print, which warming does.
  */
 
 const fs = require('fs');
@@ -754,7 +754,7 @@ function warm() {
   }
   fs.closeSync(nowhere);
   nowhere = null;
-  streams = {};
+  streams = {}; // Node.js asks for stderr when it first prints
   process.chdir(folder);
   setEnvironment(environment);
   channel = real;

@@ -28,9 +28,10 @@ pub struct FreeMemory {
 impl FreeMemory {
     pub fn open() -> io::Result<Self> {
         let vmstat = fs::File::open("/proc/vmstat")?;
+        let zoneinfo = fs::read_to_string("/proc/zoneinfo")?;
         let free = Self {
-            reserve: Reserve::of(&fs::read_to_string("/proc/zoneinfo")?),
-            later: read(&vmstat).and_then(|counters| Later::find(counters.free)),
+            reserve: Reserve::of(&zoneinfo),
+            later: read(&vmstat).and_then(|counters| Later::find(counters.free, managed(&zoneinfo))),
             vmstat,
             epoch: Instant::now(),
             value_mib: AtomicU64::new(u64::MAX),
@@ -90,23 +91,26 @@ const LEAST_MIB: u64 = 64;
 const CHANGES_MS: u64 = 10_000;
 
 impl Later {
-    /// None on a kernel that has set all up, given the free pages in its zones.
-    fn find(free: u64) -> Option<Self> {
-        let outside = free_of_kernel(&fs::read_to_string("/proc/meminfo").ok()?)?.saturating_sub(free);
-        let both = outside + managed(&fs::read_to_string("/proc/zoneinfo").ok()?);
+    /// None on a kernel that has set all up, given the free pages in zones, and all pages in zones.
+    fn find(free: u64, managed: u64) -> Option<Self> {
+        let outside = outside(free)?;
         ((outside * page_bytes()) >> 20 >= LEAST_MIB)
-            .then(|| Self { both: AtomicU64::new(both), at_ms: AtomicU64::new(0) })
+            .then(|| Self { both: AtomicU64::new(outside + managed), at_ms: AtomicU64::new(0) })
     }
 
-    /// Given the free pages in zones, and all pages in zones.
+    /// Given the same.
     fn pages(&self, free: u64, managed: u64, now_ms: u64) -> Option<u64> {
         if now_ms.saturating_sub(self.at_ms.load(Ordering::Relaxed)) >= CHANGES_MS {
-            let outside = free_of_kernel(&fs::read_to_string("/proc/meminfo").ok()?)?.saturating_sub(free);
-            self.both.store(outside + managed, Ordering::Relaxed);
+            self.both.store(outside(free)? + managed, Ordering::Relaxed);
             self.at_ms.store(now_ms, Ordering::Relaxed);
         }
         Some(self.both.load(Ordering::Relaxed).saturating_sub(managed))
     }
+}
+
+/// Free pages that are in no zone, given those that are.
+fn outside(free: u64) -> Option<u64> {
+    Some(free_of_kernel(&fs::read_to_string("/proc/meminfo").ok()?)?.saturating_sub(free))
 }
 
 /// Free pages, from the text of `/proc/meminfo`.
