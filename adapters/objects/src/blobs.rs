@@ -79,18 +79,12 @@ impl Root {
 
     fn list(&self) -> PortResult<Vec<String>> {
         let mut names = Vec::new();
-        for shelf in entries(&self.0)?.into_iter().filter(|name| name.len() == 2) {
-            let rests = entries(&self.0.join(&shelf))?;
+        for shelf in disk::entries(&self.0)?.into_iter().filter(|name| name.len() == 2) {
+            let rests = disk::entries(&self.0.join(&shelf))?;
             names.extend(rests.into_iter().map(|rest| shelf.clone() + &rest).filter(|name| disk::is_sha256(name)));
         }
         Ok(names)
     }
-}
-
-fn entries(directory: &Path) -> PortResult<Vec<String>> {
-    let name = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
-    let names = fs::read_dir(directory).and_then(|entries| entries.map(name).collect());
-    names.map_err(|error| fault("list", directory, error))
 }
 
 #[async_trait]

@@ -47,6 +47,13 @@ pub(crate) fn sweep(root: &Path) -> PortResult<()> {
     Ok(())
 }
 
+/// The names in a directory.
+pub(crate) fn entries(directory: &Path) -> PortResult<Vec<String>> {
+    let name = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    let names = fs::read_dir(directory).and_then(|entries| entries.map(name).collect());
+    names.map_err(|error| fault("list", directory, error))
+}
+
 /// Removes a file or a tree; what is not there is no error.
 pub(crate) fn remove(path: &Path) -> PortResult<()> {
     let removed = match fs::symlink_metadata(path) {

@@ -176,6 +176,10 @@ impl Packages for FilePackages {
         let (root, package, path) = (self.0.clone(), package.clone(), path.to_owned());
         blocking(move || tree::read(&root.existing(&package)?, &path, limit).map(Bytes::from)).await
     }
+    async fn list(&self) -> PortResult<Vec<String>> {
+        let root = self.0.clone();
+        blocking(move || Ok(disk::entries(&root.0)?.into_iter().filter(|name| disk::is_sha256(name)).collect())).await
+    }
     async fn remove(&self, package: &CodePackage) -> PortResult<()> {
         let (root, package) = (self.0.clone(), package.clone());
         blocking(move || root.remove(&package)).await

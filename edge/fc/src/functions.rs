@@ -64,7 +64,12 @@ async fn make(call: &Call<'_>, new: NewFunction) -> Result<Arc<Function>, Error>
     }
     let reason = made.status_reason.clone();
     call.engine.delete_function(&key, Some(&made.etag())).await?;
-    Err(Error::invalid(Field::Code, format!("the function could not be created: {reason}")))
+    Err(unready(format!("the function could not be created: {reason}")))
+}
+
+/// What was wrong with the request has been said by then: code that is not made ready is the platform's fault.
+fn unready(message: String) -> Error {
+    Error::new(ErrorKind::Internal, message)
 }
 
 pub fn get(call: &Call<'_>, target: Qualified<'_>, function: &str) -> Answer {
@@ -87,7 +92,7 @@ pub async fn update(call: &Call<'_>, target: Qualified<'_>, function: &str) -> A
     let changed = call.engine.settled(&key).await.map_err(about)?;
     match changed.status {
         FunctionStatus::UpdateFailed | FunctionStatus::CreateFailed if !changed.status_reason.is_empty() => {
-            Err(Refusal::invalid(format!("the function could not be updated: {}", changed.status_reason)))
+            Err(unready(format!("the function could not be updated: {}", changed.status_reason)).into())
         }
         _ => Ok(shown(&changed)),
     }

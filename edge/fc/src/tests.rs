@@ -48,10 +48,14 @@ async fn world_answering(behaviour: impl Fn(&Call) -> Result<Bytes, Failure> + S
 }
 
 async fn world_with(backend: FakeBackend) -> World {
+    world_on(FakePackages::default(), backend).await
+}
+
+async fn world_on(packages: FakePackages, backend: FakeBackend) -> World {
     let deps = Deps {
         catalog: Arc::new(FakeCatalog::default()),
         blobs: Arc::new(FakeBlobs::default()),
-        packages: Arc::new(FakePackages::default()),
+        packages: Arc::new(packages),
         backend: Arc::new(backend),
         clock: Arc::new(ManualClock::at(Timestamp(1_600_000_000_000))),
         tapes: None,

@@ -5,6 +5,7 @@
 
 use crate::{
     Config, Deps, Engine, NewNamespace,
+    code::CodeInUse,
     pools::Blanks,
     records::Records,
     scope::{ScopeState, Serving},
@@ -49,6 +50,7 @@ pub struct Inner {
     pub tick_soon: Notify,
     pub ticker_idle: AtomicBool,
     pub counters: crate::records::Counters,
+    pub code_in_use: CodeInUse,
 }
 
 /// The catalog as readers see it.
@@ -110,6 +112,14 @@ impl Memory {
 
     pub fn functions_of(&self, key: &NamespaceKey) -> Vec<Arc<Function>> {
         self.entries_of(key).map(|(_, entry)| entry.shown.clone()).collect()
+    }
+
+    /// The package of every function and version; some more than once.
+    pub fn packages(&self) -> impl Iterator<Item = &String> {
+        self.functions.values().flat_map(|entry| {
+            let versions = entry.published.versions.values().map(|version| &version.code);
+            std::iter::once(&entry.shown.code).chain(versions).map(|code| &code.sha256)
+        })
     }
 
     /// Drops the settings of functions at qualifiers that are gone.

@@ -1,35 +1,24 @@
-//! Functions: create, update, delete, and the work that follows (unpack, compile, switch over).
+//! Functions: create, update, delete, and the switch to new code once it is ready.
 
 use crate::{
     AliasOwner, CodeSource, Config, Deps, Engine, NewFunction,
     catalog::{Entry, Inner, Memory, SettingKey, check_if_match, port_error},
+    code::prepare,
     pools::Blanks,
     records::{Counters, Records},
     starts::Starts,
 };
-use bytes::Bytes;
 use sluice_decide::Event;
 use sluice_domain::{
-    CodePackage, Dialect, Entity, Error, ErrorKind, Family, Field, Function, FunctionConfig, FunctionKey,
-    FunctionStatus, KnownRuntime, NamespaceKey, Quota, QuotaProfile, Result, RuntimeStatus, check_config,
-    check_function_name,
+    Dialect, Entity, Error, ErrorKind, Field, Function, FunctionConfig, FunctionKey, FunctionStatus, KnownRuntime,
+    NamespaceKey, Quota, QuotaProfile, Result, RuntimeStatus, check_config, check_function_name,
 };
-use sluice_ports::{PackageLimits, Snapshot};
+use sluice_ports::Snapshot;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     sync::{Arc, RwLock},
-    time::Duration,
 };
 use tokio::sync::{Mutex, Notify};
-
-/// Files and directories in one package.
-const PACKAGE_ENTRIES: u64 = 100_000;
-/// Source files compiled ahead, at most; the rest is compiled when it is imported.
-const COMPILED_FILES: usize = 5_000;
-/// Files larger than this are not shown inline.
-const SHOWN_FILE_BYTES: u64 = 1 << 20;
-/// How often packages that nothing refers to are looked for.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Loads the catalog and starts the background loops. Must be called on a tokio runtime.
@@ -55,6 +44,7 @@ impl Engine {
             tick_soon: Notify::new(),
             ticker_idle: false.into(),
             counters: Counters::default(),
+            code_in_use: Default::default(),
         };
         let engine = Engine { inner: Arc::new(inner) };
         for stored in &snapshot.quotas {
@@ -117,7 +107,7 @@ impl Engine {
         self.namespace(&key.namespace_key())?;
         self.refuse_existing(key)?;
         self.check_room(key, &quota)?;
-        let code = self.store_code(key, &new.config, new.code, &quota).await?;
+        let (code, _claim) = self.store_code(key, &new.config, new.code, &quota).await?;
 
         let _writing = self.inner.writing.lock().await;
         self.namespace(&key.namespace_key())?;
@@ -176,8 +166,8 @@ impl Engine {
         check_config(key.dialect, &next.config, &quota)?;
         self.check_runtime(key.dialect, &next.config.runtime)?;
         let recompile = stored.is_some() || next.config.runtime != current.config.runtime;
-        if let Some(package) = stored {
-            next.code = package;
+        if let Some((package, _)) = &stored {
+            next.code = package.clone();
         }
         next.revision += 1;
         next.version += 1;
@@ -266,19 +256,6 @@ impl Engine {
         }
     }
 
-    /// The package as it was uploaded.
-    pub async fn code(&self, function: &Function) -> Result<Bytes> {
-        self.inner.deps.blobs.get(&function.code.sha256).await.map_err(port_error)
-    }
-
-    /// One text file of the package; none when it is absent, large or not text.
-    pub async fn code_file(&self, function: &Function, path: &str) -> Result<Option<String>> {
-        match self.inner.deps.packages.read(&function.code, path, SHOWN_FILE_BYTES).await {
-            Ok(content) => Ok(String::from_utf8(content.to_vec()).ok()),
-            Err(_) => Ok(None),
-        }
-    }
-
     fn refuse_existing(&self, key: &FunctionKey) -> Result<()> {
         match self.inner.catalog.read().expect("catalog lock").functions.contains_key(key) {
             true => Err(already_exists(key)),
@@ -329,46 +306,6 @@ impl Engine {
             None => refuse("it is unknown".to_owned()),
         }
     }
-
-    /// Turns any source of code into a stored, unpacked package within the quotas.
-    async fn store_code(
-        &self,
-        key: &FunctionKey,
-        config: &FunctionConfig,
-        source: CodeSource,
-        quota: &QuotaProfile,
-    ) -> Result<CodePackage> {
-        let packages = &self.inner.deps.packages;
-        let zip = match source {
-            CodeSource::Stored(package) => return Ok(package),
-            CodeSource::Zip(zip) => zip,
-            CodeSource::Inline { file, content } => packages.zip_single(&file, &content).map_err(port_error)?,
-            CodeSource::Sample => {
-                let (file, content) = sample(key.dialect, config)?;
-                packages.zip_single(&file, content.as_bytes()).map_err(port_error)?
-            }
-        };
-        if zip.len() > quota.code_zip_bytes() {
-            let message = format!(
-                "the package is {} bytes; at most {} MB are allowed in a request",
-                zip.len(),
-                quota.code_zip_mb
-            );
-            return Err(Error::invalid(Field::CodeZip, message));
-        }
-        if let Some(limit) = quota.code_total_gb {
-            let used = self.usage(&key.scope, key.dialect).code_bytes;
-            if (used + zip.len() as u64) as f64 > limit * (1u64 << 30) as f64 {
-                let message = format!("code of all functions in region {} would exceed {limit} GB", key.scope.region);
-                return Err(Error::quota(Quota::CodeTotal, message));
-            }
-        }
-        let unzipped = quota.code_unzipped_mb.unwrap_or(10_240.0) * 1_048_576.0;
-        let limits = PackageLimits { unzipped_bytes: unzipped as u64, entries: PACKAGE_ENTRIES };
-        let package = packages.unpack(zip.clone(), limits).await.map_err(port_error)?;
-        self.inner.deps.blobs.put(zip).await.map_err(port_error)?;
-        Ok(package)
-    }
 }
 
 fn already_exists(key: &FunctionKey) -> Error {
@@ -376,26 +313,7 @@ fn already_exists(key: &FunctionKey) -> Error {
     Error::exists(Entity::Function, format!("function '{}' already exists in {noun} '{}'", key.name, key.namespace))
 }
 
-/// A hello-world under the name that the handler asks for.
-fn sample(dialect: Dialect, config: &FunctionConfig) -> Result<(String, String)> {
-    let family = KnownRuntime::find(dialect, &config.runtime).map(|known| known.family);
-    let (file, function) = config.handler.rsplit_once('.').unwrap_or(("index", "main_handler"));
-    match family {
-        Some(Family::Python) => Ok((
-            format!("{file}.py"),
-            format!("def {function}(event, context):\n    print(\"hello world\")\n    return \"hello world\"\n"),
-        )),
-        Some(Family::Node) => Ok((
-            format!("{file}.js"),
-            format!(
-                "exports.{function} = async (event, context) => {{\n  console.log('hello world');\n  return 'hello world';\n}};\n"
-            ),
-        )),
-        _ => Err(Error::missing(Field::Code, format!("code is required for runtime '{}'", config.runtime))),
-    }
-}
-
-/// Unpacks if need be, compiles, and switches over. Runs again after a restart if it was cut short.
+/// Makes the code ready and switches over. Runs again after a restart if it was cut short.
 async fn finish(engine: Engine, function: Arc<Function>) {
     let outcome = prepare(&engine, &function).await;
     let _writing = engine.inner.writing.lock().await;
@@ -425,66 +343,4 @@ async fn finish(engine: Engine, function: Arc<Function>) {
         Ok(()) => engine.serve(&next),
         Err(_) => engine.show(&next),
     }
-}
-
-async fn prepare(engine: &Engine, function: &Function) -> Result<()> {
-    let deps = &engine.inner.deps;
-    if !deps.packages.is_unpacked(&function.code).await.map_err(port_error)? {
-        let zip = deps.blobs.get(&function.code.sha256).await.map_err(port_error)?;
-        let limits = PackageLimits { unzipped_bytes: u64::MAX, entries: PACKAGE_ENTRIES };
-        deps.packages.unpack(zip, limits).await.map_err(port_error)?;
-    }
-    let family = KnownRuntime::find(function.key.dialect, &function.config.runtime).map(|known| known.family);
-    if family == Some(Family::Python)
-        && let Err(error) = compile(engine, function).await
-    {
-        // Only speed is lost: what is not compiled ahead is compiled when it is imported.
-        tracing::warn!(function = %function.key.name, %error, "could not compile ahead");
-    }
-    Ok(())
-}
-
-async fn compile(engine: &Engine, function: &Function) -> sluice_ports::PortResult<()> {
-    let deps = &engine.inner.deps;
-    let files = deps.packages.files(&function.code, "py", COMPILED_FILES).await?;
-    // The package may be another function's too, compiled already.
-    if files.is_empty() || !deps.packages.files(&function.code, "pyc", 1).await?.is_empty() {
-        return Ok(());
-    }
-    let directory = deps.packages.directory(&function.code);
-    let compiled = deps.backend.compile(function.key.dialect, &function.config.runtime, directory, files).await?;
-    deps.packages.add(&function.code, compiled).await
-}
-
-/// Removes packages and blobs that neither a function nor a living instance refers to.
-pub(crate) async fn sweep_loop(inner: std::sync::Weak<Inner>) {
-    loop {
-        tokio::time::sleep(SWEEP_INTERVAL).await;
-        let Some(inner) = inner.upgrade() else { return };
-        let _writing = inner.writing.lock().await;
-        if let Err(error) = sweep(&inner).await {
-            tracing::warn!(%error, "could not remove unused code");
-        }
-    }
-}
-
-pub(crate) async fn sweep(inner: &Inner) -> sluice_ports::PortResult<()> {
-    let mut used: BTreeSet<String> = BTreeSet::new();
-    for entry in inner.catalog.read().expect("catalog lock").functions.values() {
-        used.insert(entry.shown.code.sha256.clone());
-        used.extend(entry.serving.iter().map(|serving| serving.function.code.sha256.clone()));
-        used.extend(entry.published.versions.values().map(|version| version.code.sha256.clone()));
-    }
-    let scopes: Vec<_> = inner.scopes.read().expect("scopes lock").values().cloned().collect();
-    for scope in scopes {
-        let core = scope.core();
-        used.extend(core.instances.values().map(|live| live.serving.function.code.sha256.clone()));
-    }
-    for sha256 in inner.deps.blobs.list().await? {
-        if !used.contains(&sha256) {
-            inner.deps.packages.remove(&CodePackage { sha256: sha256.clone(), ..CodePackage::default() }).await?;
-            inner.deps.blobs.delete(&sha256).await?;
-        }
-    }
-    Ok(())
 }

@@ -74,20 +74,7 @@ impl World {
     }
 
     pub async fn create(&self, name: &str) -> Arc<Function> {
-        let runtime = if self.dialect == Dialect::Fc { "python3" } else { "Python3.7" };
-        let config = FunctionConfig {
-            runtime: runtime.into(),
-            handler: "index.main_handler".into(),
-            initializer: None,
-            description: String::new(),
-            memory_mib: 128,
-            timeout_s: 3,
-            init_timeout_s: 60,
-            environment: Default::default(),
-            public_network: true,
-            instance_concurrency: 1,
-            attributes: Default::default(),
-        };
+        let config = config(self.dialect);
         let new = NewFunction { key: self.key(name), config, code: zip(name) };
         self.engine.create_function(new).await.unwrap();
         self.engine.settled(&self.key(name)).await.unwrap()
@@ -165,6 +152,23 @@ impl World {
     pub fn pools(&self) -> usize {
         let functions = &self.engine.inner.catalog.read().unwrap().functions;
         functions.values().map(|entry| usize::from(entry.serving.is_some()) + entry.published.servings.len()).sum()
+    }
+}
+
+fn config(dialect: Dialect) -> FunctionConfig {
+    let runtime = if dialect == Dialect::Fc { "python3" } else { "Python3.7" };
+    FunctionConfig {
+        runtime: runtime.into(),
+        handler: "index.main_handler".into(),
+        initializer: None,
+        description: String::new(),
+        memory_mib: 128,
+        timeout_s: 3,
+        init_timeout_s: 60,
+        environment: Default::default(),
+        public_network: true,
+        instance_concurrency: 1,
+        attributes: Default::default(),
     }
 }
 

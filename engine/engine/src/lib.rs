@@ -10,6 +10,7 @@ mod aliases;
 mod api;
 mod catalog;
 mod clock;
+mod code;
 mod concurrency;
 mod deploy;
 #[cfg(test)]

@@ -139,7 +139,7 @@ impl Engine {
         tokio::spawn(crate::clock::tick_loop(weak.clone()));
         tokio::spawn(crate::clock::bury_loop(weak.clone()));
         tokio::spawn(refill_loop(weak.clone()));
-        tokio::spawn(crate::deploy::sweep_loop(weak));
+        tokio::spawn(crate::code::sweep_loop(weak));
     }
 
     /// Ends all instances, for a shutdown.

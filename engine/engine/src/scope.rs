@@ -6,6 +6,7 @@
 use crate::{
     Engine,
     catalog::{Inner, SettingKey},
+    code::Claim,
     invoke::NoSeat,
 };
 use arc_swap::ArcSwap;
@@ -76,6 +77,8 @@ pub struct Serving {
     pub blank_pool: Option<String>,
     /// Room for starts that no request waits for.
     pub ahead: tokio::sync::Semaphore,
+    /// What it runs stays while it does.
+    pub _claim: Arc<Claim>,
 }
 
 /// An instance that is a request's for one call, and how it came up if that is news.

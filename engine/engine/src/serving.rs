@@ -129,7 +129,8 @@ impl Engine {
             replaces: self.replaced_by(key, number),
         };
         let ahead = Semaphore::new(AHEAD_AT_ONCE);
-        let serving = Arc::new(Serving { function, pool, scope: scope.clone(), spec, blank_pool, ahead });
+        let _claim = self.inner.code_in_use.hold(&function.code.sha256);
+        let serving = Arc::new(Serving { function, pool, scope: scope.clone(), spec, blank_pool, ahead, _claim });
         scope.core().servings.insert(pool, serving.clone());
         self.tell(&scope, Event::PoolOpened { pool, spec: opened });
         serving

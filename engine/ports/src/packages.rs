@@ -34,6 +34,8 @@ pub trait Packages: Send + Sync {
     async fn add(&self, package: &CodePackage, files: Vec<CompiledFile>) -> PortResult<()>;
     /// One file's content if it is there and at most `limit` bytes long.
     async fn read(&self, package: &CodePackage, path: &str, limit: u64) -> PortResult<Bytes>;
+    /// The SHA-256 of every package that is unpacked.
+    async fn list(&self) -> PortResult<Vec<String>>;
     /// Removes an unpacked package; removing twice is no error.
     async fn remove(&self, package: &CodePackage) -> PortResult<()>;
     /// A zip that holds one file: what inline code becomes.

@@ -57,6 +57,16 @@ async fn a_function_needs_a_service() {
 }
 
 #[tokio::test]
+async fn code_that_cannot_be_made_ready_is_the_platforms_fault() {
+    let world = world_on(FakePackages::faulty(), FakeBackend::default()).await;
+    world.service("s").await;
+    let message = world.create(json!({})).await.refused(500, "InternalServerError");
+    assert_eq!(message, "the function could not be created: an internal error has occurred, please retry");
+    // Nothing stays that a second try would meet.
+    assert_eq!(world.get(FUNCTIONS).await.ok()["functions"], json!([]));
+}
+
+#[tokio::test]
 async fn names_follow_the_rule_of_services() {
     let world = world_with_service().await;
     let (longest, too_long) = ("f".repeat(128), "f".repeat(129));

@@ -248,10 +248,10 @@ async fn packages_of_versions_are_kept_until_the_version_goes() {
     world.create("fn").await;
     world.publish("fn").await;
     world.update("fn", "newer").await;
-    crate::deploy::sweep(&world.engine.inner).await.unwrap();
+    crate::code::sweep(&world.engine.inner).await.unwrap();
     assert_eq!(world.runs("fn", "1", 0).await.unwrap(), ran("1", "fn"));
     world.engine.delete_version(&world.key("fn"), 1).await.unwrap();
-    crate::deploy::sweep(&world.engine.inner).await.unwrap();
+    crate::code::sweep(&world.engine.inner).await.unwrap();
     assert_eq!(world.deps.blobs.list().await.unwrap().len(), 1);
 }
 

@@ -18,6 +18,7 @@ pub async fn packages<P: Packages>(make: impl AsyncFn() -> P) {
     reads_files_and_nothing_else(&make().await).await;
     lists_by_extension(&make().await).await;
     removes(&make().await).await;
+    lists_what_is_unpacked(&make().await).await;
     unpacks_in_parallel(&make().await).await;
     zips_the_same_way_each_time(&make().await).await;
 }
@@ -122,6 +123,19 @@ async fn removes(packages: &dyn Packages) {
     assert!(matches!(packages.read(&package, "index.py", 9).await, Err(PortError::NotFound(_))));
     assert_eq!(unpacked(packages, "index.py", "x").await, package);
     assert_eq!(packages.read(&package, "index.py", 9).await.expect("read"), "x");
+}
+
+async fn lists_what_is_unpacked(packages: &dyn Packages) {
+    assert!(packages.list().await.expect("list").is_empty());
+    let first = unpacked(packages, "index.py", "1").await;
+    let second = unpacked(packages, "index.py", "2").await;
+    let mut expected = [first.sha256.clone(), second.sha256.clone()];
+    expected.sort();
+    let mut listed = packages.list().await.expect("list");
+    listed.sort();
+    assert_eq!(listed, expected);
+    packages.remove(&first).await.expect("remove");
+    assert_eq!(packages.list().await.expect("list"), [second.sha256]);
 }
 
 async fn unpacks_in_parallel(packages: &dyn Packages) {

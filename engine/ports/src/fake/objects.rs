@@ -44,7 +44,17 @@ impl Blobs for FakeBlobs {
 /// Packages in memory. What [`Packages::zip_single`] made has its one file; any other bytes that begin like a
 /// zip make a package without files.
 #[derive(Default)]
-pub struct FakePackages(Mutex<BTreeMap<String, Files>>);
+pub struct FakePackages {
+    unpacked: Mutex<BTreeMap<String, Files>>,
+    is_faulty: bool,
+}
+
+impl FakePackages {
+    /// A store that takes packages and cannot read what it has.
+    pub fn faulty() -> Self {
+        Self { is_faulty: true, ..Self::default() }
+    }
+}
 
 type Files = BTreeMap<String, Bytes>;
 
@@ -76,23 +86,26 @@ impl Packages for FakePackages {
             return Err(PortError::Rejected(Error::quota(Quota::CodeUnzipped, "the package is too large")));
         }
         let package = CodePackage { sha256: name_of(&zip), crc64: 7, size, unzipped };
-        self.0.lock().expect("fake packages").entry(package.sha256.clone()).or_insert(files);
+        self.unpacked.lock().expect("fake packages").entry(package.sha256.clone()).or_insert(files);
         Ok(package)
     }
     fn directory(&self, package: &CodePackage) -> PathBuf {
         PathBuf::from("/fake").join(&package.sha256)
     }
     async fn is_unpacked(&self, package: &CodePackage) -> PortResult<bool> {
-        Ok(self.0.lock().expect("fake packages").contains_key(&package.sha256))
+        if self.is_faulty {
+            return Err(PortError::Failed("the disk cannot be read".to_owned()));
+        }
+        Ok(self.unpacked.lock().expect("fake packages").contains_key(&package.sha256))
     }
     async fn files(&self, package: &CodePackage, extension: &str, limit: usize) -> PortResult<Vec<String>> {
-        let packages = self.0.lock().expect("fake packages");
+        let packages = self.unpacked.lock().expect("fake packages");
         let files = packages.get(&package.sha256).ok_or_else(|| not_found(&package.sha256))?;
         let ending = format!(".{extension}");
         Ok(files.keys().filter(|path| path.ends_with(&ending)).take(limit).cloned().collect())
     }
     async fn add(&self, package: &CodePackage, files: Vec<CompiledFile>) -> PortResult<()> {
-        let mut packages = self.0.lock().expect("fake packages");
+        let mut packages = self.unpacked.lock().expect("fake packages");
         let stored = packages.get_mut(&package.sha256).ok_or_else(|| not_found(&package.sha256))?;
         for file in files {
             stored.entry(file.path).or_insert(file.content);
@@ -100,12 +113,15 @@ impl Packages for FakePackages {
         Ok(())
     }
     async fn read(&self, package: &CodePackage, path: &str, limit: u64) -> PortResult<Bytes> {
-        let packages = self.0.lock().expect("fake packages");
+        let packages = self.unpacked.lock().expect("fake packages");
         let file = packages.get(&package.sha256).and_then(|files| files.get(path));
         file.filter(|content| content.len() as u64 <= limit).cloned().ok_or_else(|| not_found(path))
     }
+    async fn list(&self) -> PortResult<Vec<String>> {
+        Ok(self.unpacked.lock().expect("fake packages").keys().cloned().collect())
+    }
     async fn remove(&self, package: &CodePackage) -> PortResult<()> {
-        self.0.lock().expect("fake packages").remove(&package.sha256);
+        self.unpacked.lock().expect("fake packages").remove(&package.sha256);
         Ok(())
     }
     fn zip_single(&self, name: &str, content: &[u8]) -> PortResult<Bytes> {
