@@ -38,13 +38,7 @@ pub(crate) fn sync_directory(path: &Path) -> PortResult<()> {
 
 /// Removes what an earlier process left unfinished.
 pub(crate) fn sweep(root: &Path) -> PortResult<()> {
-    for entry in fs::read_dir(root).map_err(|error| fault("list", root, error))? {
-        let entry = entry.map_err(|error| fault("list", root, error))?;
-        if entry.file_name().to_string_lossy().starts_with(SCRATCH) {
-            remove(&entry.path())?;
-        }
-    }
-    Ok(())
+    entries(root)?.iter().filter(|name| name.starts_with(SCRATCH)).try_for_each(|name| remove(&root.join(name)))
 }
 
 /// The names in a directory.

@@ -137,8 +137,8 @@ fn description_of(place: &Path) -> PathBuf {
 
 /// Removes descriptions of what is not there: a crash came between the two.
 fn sweep_descriptions(root: &Path) -> PortResult<()> {
-    for entry in fs::read_dir(root).map_err(|error| fault("list", root, error))? {
-        let path = entry.map_err(|error| fault("list", root, error))?.path();
+    for name in disk::entries(root)? {
+        let path = root.join(name);
         if path.extension().is_some_and(|extension| extension == "json") && !path.with_extension("").is_dir() {
             disk::remove(&path)?;
         }

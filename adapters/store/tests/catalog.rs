@@ -5,7 +5,7 @@ use sluice_domain::{
     CodePackage, Dialect, Function, FunctionConfig, FunctionKey, FunctionStatus, Profile, QuotaProfile, Scope,
     Timestamp,
 };
-use sluice_ports::{Catalog, PortError, conformance};
+use sluice_ports::{Catalog, PortError, conformance, fake::small_function};
 use sluice_store::SqliteCatalog;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Instant};
@@ -17,17 +17,9 @@ fn function(name: &str) -> Function {
         key: FunctionKey { scope, dialect: Dialect::Scf, namespace: "default".to_owned(), name: name.to_owned() },
         id: format!("lam-{name}"),
         config: FunctionConfig {
-            runtime: "Python3.7".to_owned(),
-            handler: "index.main_handler".to_owned(),
-            initializer: None,
             description: "a function of ordinary size".to_owned(),
-            memory_mib: 128,
-            timeout_s: 3,
-            init_timeout_s: 60,
             environment: (0..8).map(|n| (format!("VARIABLE_{n}"), "value".repeat(4))).collect(),
-            public_network: true,
-            instance_concurrency: 1,
-            attributes: Default::default(),
+            ..small_function(Dialect::Scf)
         },
         code: CodePackage { sha256: "ab".repeat(32), crc64: 1, size: 10, unzipped: 20 },
         revision: 1,

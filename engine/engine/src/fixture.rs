@@ -3,7 +3,7 @@
 use crate::{AliasOwner, CodeSource, Config, Deps, Engine, NewAlias, NewFunction, NewNamespace};
 use bytes::Bytes;
 use sluice_domain::*;
-use sluice_ports::fake::{FakeBackend, FakeBlobs, FakeCatalog, FakePackages, ManualClock};
+use sluice_ports::fake::{FakeBackend, FakeBlobs, FakeCatalog, FakePackages, ManualClock, small_function};
 use std::sync::Arc;
 
 pub struct World {
@@ -74,8 +74,7 @@ impl World {
     }
 
     pub async fn create(&self, name: &str) -> Arc<Function> {
-        let config = config(self.dialect);
-        let new = NewFunction { key: self.key(name), config, code: zip(name) };
+        let new = NewFunction { key: self.key(name), config: small_function(self.dialect), code: zip(name) };
         self.engine.create_function(new).await.unwrap();
         self.engine.settled(&self.key(name)).await.unwrap()
     }
@@ -155,24 +154,7 @@ impl World {
     }
 }
 
-fn config(dialect: Dialect) -> FunctionConfig {
-    let runtime = if dialect == Dialect::Fc { "python3" } else { "Python3.7" };
-    FunctionConfig {
-        runtime: runtime.into(),
-        handler: "index.main_handler".into(),
-        initializer: None,
-        description: String::new(),
-        memory_mib: 128,
-        timeout_s: 3,
-        init_timeout_s: 60,
-        environment: Default::default(),
-        public_network: true,
-        instance_concurrency: 1,
-        attributes: Default::default(),
-    }
-}
-
-async fn open(deps: &Deps) -> Engine {
+pub async fn open(deps: &Deps) -> Engine {
     let config = Config {
         default_region: "ap-guangzhou".into(),
         strict_runtimes: false,

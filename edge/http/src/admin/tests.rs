@@ -3,11 +3,11 @@ mod document;
 
 use super::*;
 use serde_json::{Value, json};
-use sluice_domain::{Dialect, FunctionConfig, FunctionKey, Region, Scope};
+use sluice_domain::{Dialect, FunctionKey, Region, Scope};
 use sluice_engine::{CodeSource, Deps, InvokeRequest, NewFunction};
 use sluice_ports::{
     Clock,
-    fake::{FakeBackend, FakeBlobs, FakeCatalog, FakePackages, ManualClock},
+    fake::{FakeBackend, FakeBlobs, FakeCatalog, FakePackages, ManualClock, small_function},
 };
 
 const TOKEN: &str = "right-token";
@@ -82,7 +82,10 @@ impl Api {
         let key = FunctionKey { scope, dialect: Dialect::Scf, namespace: "default".into(), name: name.into() };
         let content = Bytes::from_static(b"def main_handler(e, c): pass");
         let code = CodeSource::Inline { file: "index.py".into(), content };
-        self.engine.create_function(NewFunction { key: key.clone(), config: config(), code }).await.unwrap();
+        self.engine
+            .create_function(NewFunction { key: key.clone(), config: small_function(Dialect::Scf), code })
+            .await
+            .unwrap();
         self.engine.settled(&key).await.unwrap();
         key
     }
@@ -186,22 +189,6 @@ async fn an_invocation_leaves_a_record_with_its_cold_start() {
     for bad in ["?limit=0", "?limit=1001", "?namespace=default"] {
         let (status, _) = api.json(Method::GET, &format!("/admin/v1/invocations{bad}"), "").await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}");
-    }
-}
-
-fn config() -> FunctionConfig {
-    FunctionConfig {
-        runtime: "Python3.7".into(),
-        handler: "index.main_handler".into(),
-        initializer: None,
-        description: String::new(),
-        memory_mib: 128,
-        timeout_s: 3,
-        init_timeout_s: 60,
-        environment: Default::default(),
-        public_network: true,
-        instance_concurrency: 1,
-        attributes: Default::default(),
     }
 }
 

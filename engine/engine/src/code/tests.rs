@@ -6,9 +6,15 @@ use bytes::Bytes;
 use sluice_domain::*;
 use sluice_ports::PackageLimits;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 async fn sweep(world: &World) {
     super::sweep(&world.engine.inner).await.unwrap();
+}
+
+fn create(world: &Arc<World>) -> JoinHandle<Arc<Function>> {
+    let world = world.clone();
+    tokio::spawn(async move { world.create("fn").await })
 }
 
 /// Waits until the code of a request that is held up has been stored.
@@ -22,10 +28,7 @@ async fn stored(world: &World, packages: usize) {
 async fn code_that_is_about_to_be_named_is_not_swept() {
     let world = Arc::new(World::of(Dialect::Fc).await);
     let writing = world.engine.inner.writing.lock().await;
-    let creating = tokio::spawn({
-        let world = world.clone();
-        async move { world.create("fn").await }
-    });
+    let creating = create(&world);
     stored(&world, 1).await;
     sweep(&world).await;
     drop(writing);
@@ -61,10 +64,7 @@ async fn code_that_still_runs_is_not_swept() {
 async fn code_of_a_request_that_went_away_is_swept() {
     let world = Arc::new(World::of(Dialect::Scf).await);
     let writing = world.engine.inner.writing.lock().await;
-    let creating = tokio::spawn({
-        let world = world.clone();
-        async move { world.create("fn").await }
-    });
+    let creating = create(&world);
     stored(&world, 1).await;
     creating.abort();
     assert!(creating.await.unwrap_err().is_cancelled());
@@ -97,15 +97,12 @@ async fn code_of_a_deleted_function_is_not_copied() {
 
 #[tokio::test]
 async fn code_that_is_claimed_during_a_sweep_stays() {
-    let world = Arc::new(World::of(Dialect::Scf).await);
+    let world = World::of(Dialect::Scf).await;
     let gone = world.create("fn").await;
     world.engine.delete_function(&world.key("fn"), None).await.unwrap();
     let in_use = &world.engine.inner.code_in_use;
     let removing = in_use.removing.lock().await;
-    let sweeping = {
-        let world = world.clone();
-        async move { sweep(&world).await }
-    };
+    let sweeping = sweep(&world);
     tokio::pin!(sweeping);
     // It has found the package unused, and waits for its turn to remove it.
     tokio::select! {

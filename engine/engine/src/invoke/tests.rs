@@ -1,16 +1,15 @@
-use crate::{AccessKey, CodeSource, Config, Deps, Engine, InvokeRequest, NewFunction};
+use crate::{
+    AccessKey, CodeSource, Deps, Engine, InvokeRequest, NewFunction,
+    fixture::{open, scope},
+};
 use bytes::Bytes;
 use sluice_domain::*;
-use sluice_ports::fake::{FakeBackend, FakeBlobs, FakeCatalog, FakePackages, ManualClock};
+use sluice_ports::fake::{FakeBackend, FakeBlobs, FakeCatalog, FakePackages, ManualClock, small_function};
 use std::sync::{Arc, atomic::Ordering};
 
 struct World {
     engine: Engine,
     backend: Arc<FakeBackend>,
-}
-
-fn scope() -> Scope {
-    Scope { account: "1250000000".into(), region: "ap-guangzhou".into() }
 }
 
 fn key(name: &str) -> FunctionKey {
@@ -28,32 +27,12 @@ async fn world(backend: FakeBackend) -> World {
         tapes: None,
         keys: vec![AccessKey { id: "AK".into(), secret: "SK".into(), account: "1250000000".into() }],
     };
-    let config = Config {
-        default_region: "ap-guangzhou".into(),
-        strict_runtimes: false,
-        link_key: [7; 32],
-        records_kept: 100,
-        record_log_bytes: 1 << 20,
-        blanks_max: 0,
-    };
-    World { engine: Engine::open(config, deps).await.unwrap(), backend }
+    World { engine: open(&deps).await, backend }
 }
 
 impl World {
     async fn create(&self, name: &str) -> Result<Arc<Function>> {
-        let config = FunctionConfig {
-            runtime: "Python3.7".into(),
-            handler: "index.main_handler".into(),
-            initializer: None,
-            description: String::new(),
-            memory_mib: 128,
-            timeout_s: 3,
-            init_timeout_s: 60,
-            environment: Default::default(),
-            public_network: true,
-            instance_concurrency: 1,
-            attributes: Default::default(),
-        };
+        let config = small_function(Dialect::Scf);
         let new = NewFunction { key: key(name), config, code: CodeSource::Zip(Bytes::from_static(b"PKcode")) };
         self.engine.create_function(new).await
     }

@@ -3,7 +3,7 @@
 mod published;
 
 use super::together;
-use crate::{Catalog, PortError, PortResult, StoredQuota};
+use crate::{Catalog, PortError, PortResult, StoredQuota, fake::small_function};
 use sluice_domain::{
     CodePackage, Dialect, Function, FunctionConfig, FunctionKey, FunctionStatus, Namespace, NamespaceKey, Profile,
     QuotaProfile, Scope, Timestamp,
@@ -60,17 +60,9 @@ fn function(name: &str, version: u64) -> Function {
         },
         id: "lam-1".to_owned(),
         config: FunctionConfig {
-            runtime: "Python3.7".to_owned(),
-            handler: "index.main_handler".to_owned(),
-            initializer: None,
-            description: String::new(),
-            memory_mib: 128,
-            timeout_s: 3,
-            init_timeout_s: 60,
             environment: [("KEY".to_owned(), "line\nbreak \u{1f980}".to_owned())].into(),
             public_network: false,
-            instance_concurrency: 1,
-            attributes: Default::default(),
+            ..small_function(Dialect::Scf)
         },
         code: CodePackage { sha256: "ab".repeat(32), crc64: u64::MAX - 1, size: 10, unzipped: 1 << 40 },
         revision: version,
