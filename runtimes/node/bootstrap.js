@@ -605,11 +605,21 @@ class Fc {
 
 // --- loading the user's code -----------------------------------------------------------------------------------
 
+let environment = null; // what this module has put into `process.env`, which is slow to read and to write
+let searched = null; // what Node.js last knew of where modules may lie
+
 function setEnvironment(variables) {
-  for (const name of Object.keys(process.env)) {
+  const before = environment === null ? { ...process.env } : environment;
+  for (const name of Object.keys(before)) {
     if (!(name in variables)) delete process.env[name];
   }
-  Object.assign(process.env, variables);
+  for (const name of Object.keys(variables)) {
+    if (before[name] !== variables[name]) process.env[name] = variables[name];
+  }
+  environment = variables;
+  const search = `${variables.NODE_PATH}\n${variables.HOME}`;
+  if (search !== searched) module.constructor._initPaths();
+  searched = search;
 }
 
 /** Makes this process the function's: environment, working directory, module search path. */
@@ -620,7 +630,6 @@ function enter(init) {
   } catch (error) {
     throw new Missing(`The code directory '${init.code_dir}' cannot be opened: ${error.code}`);
   }
-  module.constructor._initPaths(); // reads NODE_PATH
 }
 
 function isThenable(value) {
@@ -732,7 +741,7 @@ function onLoopEmpty() {
  */
 function warm() {
   const real = channel;
-  const environment = { ...process.env };
+  const before = { ...process.env };
   const init = (name, handler) => ({ // as the server has it, in its order
     account: '', code_dir: __dirname, credentials: emptyTexts('access_key_id access_key_secret security_token'),
     dialect: name, env: VARIABLES[name], function_name: '', handler: `warm.${handler}`, init_timeout_ms: 1, initializer: '',
@@ -756,7 +765,7 @@ function warm() {
   nowhere = null;
   streams = {}; // Node.js asks for stderr when it first prints
   process.chdir(folder);
-  setEnvironment(environment);
+  setEnvironment(before);
   channel = real;
   dialect = null;
   current = null;

@@ -35,7 +35,7 @@ import datetime
 import decimal
 import hashlib
 import http.client
-import random  # reseeded at init: children of one template start with the same state
+import random  # children of one template start with the same state: see `template.py`
 import threading
 import urllib.request
 import uuid
@@ -240,7 +240,7 @@ class Scf(Function):
         super().__init__(init)
         env = init["env"]
         shown = {"SCF_NAMESPACE": init["namespace"]}
-        shown.update((k, v) for k, v in env.items() if not is_platform_name(k))
+        shown.update((k, v) for k, v in init.get("user_env", env).items() if not is_platform_name(k))
         self.context = {
             "memory_limit_in_mb": init["memory_mib"],
             "time_limit_in_ms": init["timeout_ms"],
@@ -258,7 +258,7 @@ class Scf(Function):
     def load(self):
         # No handler on the root logger, so that the user's own basicConfig still works; records that
         # nobody handles come here.
-        logging.lastResort = StdoutHandler(logging.BASIC_FORMAT)
+        logging.lastResort = _scf_handler
         logging.getLogger().setLevel(logging.DEBUG)
         logging.getLogger("asyncio").setLevel(logging.WARNING)
         super().load()
@@ -438,6 +438,8 @@ class UtcFormatter(logging.Formatter):
     default_msec_format = "%s.%03dZ"
 
 
+_scf_handler = StdoutHandler(logging.BASIC_FORMAT)
+
 # --- loading the user's code ---------------------------------------------------------------------------------
 
 
@@ -445,7 +447,6 @@ def enter(init):
     """Makes this process the function's: environment, working directory, module search path."""
     env, code_dir = init["env"], init["code_dir"]
     set_environment(env)
-    random.seed()
     try:
         os.chdir(code_dir)
         names = os.listdir(code_dir)
@@ -457,11 +458,21 @@ def enter(init):
     forget_shadowed(code_dir, names)
 
 
+_environment = None  # what this module has put into `os.environ`, which is as slow to read as to write
+
+
 def set_environment(env):
-    for name in [name for name in os.environ if name not in env]:
-        del os.environ[name]
-    os.environ.update(env)
-    time.tzset()
+    global _environment
+    before = dict(os.environ) if _environment is None else _environment
+    for name in before:
+        if name not in env:
+            del os.environ[name]
+    for name, value in env.items():
+        if before.get(name) != value:
+            os.environ[name] = value
+    if before.get("TZ") != env.get("TZ"):
+        time.tzset()
+    _environment = env
 
 
 def set_search_path(first):
@@ -700,43 +711,62 @@ def leave(code):
 
 
 def warm():
-    """Runs a request of each dialect through the code above, leaving no trace outside this module."""
+    """Runs an initialisation and a request of each dialect through the code above, from bytes that arrive to bytes that
+    are sent, leaving no trace outside this module."""
+    undo = remember()
     near, far = socket.socketpair()
     with far, near:
         channel = Channel(near.detach())
-        for dialect, kind in (("scf", Scf), ("fc", Fc)):
-            function = kind(dict(_WARM_INIT, dialect=dialect))
-            function.log_fd = channel.sock.fileno()
-            function.handler = lambda event, context: event
-            request = HEADER.pack(1 + 5 + 2 + 8 + 17, REQUEST) + b"\x04warm\x01q" + bytes(8) + b'{"key": [1, "v"]}'
-            far.sendall(request)
+        for dialect in ("scf", "fc"):
+            init = json.dumps(dict(_WARM_INIT, dialect=dialect)).encode()
+            request = b"\x04warm\x01q" + bytes(8) + b'{"key": [1, "v"]}'
+            for kind, body in ((INIT, init), (REQUEST, request)):
+                far.sendall(HEADER.pack(len(body) + 1, kind) + body)
+            _, body = channel.receive()
+            function = start(channel, json.loads(str(body, "utf-8")))
             _, body = channel.receive()
             answer = function.invoke(body)
             flush()
             channel.send(*answer)
-            far.recv(4096)  # the answer, and the log of the call
+            far.recv(4096)
         channel.close()
-    warm_loading()
+    import_file("<warm>", keyword.__file__)  # a short module that has been compiled
+    undo()
 
 
-def warm_loading():
-    set_environment(dict(os.environ))
-    path = list(sys.path)
-    set_search_path(["/"])
-    sys.path[:] = path
-    os.listdir("/")
-    root = logging.getLogger()
-    root.setLevel(root.level)
-    StdoutHandler(logging.BASIC_FORMAT)
-    exec(compile("def handler(event, context):\n    return event\n", "<warm>", "exec"), {})
-    import_file("<warm>", keyword.__file__)  # a short module
-    del sys.modules["<warm>"]
+def remember():
+    """A function that makes the process again what it is now."""
+    folder, path, environment = os.getcwd(), list(sys.path), dict(os.environ)
+    root, modules, last_resort = logging.getLogger(), dict(sys.modules), logging.lastResort
+    handlers, levels = list(root.handlers), [(logger, logger.level) for logger in (root, logging.getLogger("asyncio"))]
+
+    def undo():
+        os.chdir(folder)
+        sys.path[:] = path
+        set_environment(environment)
+        root.handlers[:] = handlers
+        logging.lastResort = last_resort
+        for logger, level in levels:
+            logger.setLevel(level)
+        for name in [name for name in sys.modules if name not in modules]:
+            del sys.modules[name]
+        sys.modules.update(modules)
+
+    return undo
 
 
+# As the server has it.
 _WARM_INIT = {
-    "handler": "index.handler",
-    "code_dir": "/",
-    "env": {},
+    "handler": "warm.handler",
+    "initializer": "",
+    "code_dir": os.path.dirname(os.path.abspath(__file__)),
+    "env": dict.fromkeys(
+        "_SCF_SERVER_PORT SCF_FUNCTIONNAME SCF_FUNCTIONVERSION SCF_NAMESPACE TENCENTCLOUD_APPID TENCENTCLOUD_REGION"
+        " TENCENTCLOUD_RUNENV TENCENTCLOUD_SECRETID TENCENTCLOUD_SECRETKEY TENCENTCLOUD_SESSIONTOKEN"
+        " TENCENTCLOUD_UIN".split() + sorted(_PLATFORM_NAMES),
+        "",
+    ),
+    "user_env": {},
     "memory_mib": 128,
     "timeout_ms": 3000,
     "init_timeout_ms": 3000,

@@ -7,6 +7,7 @@ returns in each child. Nothing of a user's ever enters this process.
 import ctypes
 import gc
 import os
+import random
 import sys
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -38,6 +39,7 @@ def main():
     if role == END:
         return
     open_streams()
+    random.seed()
     if role == BLANK:
         # Time that nobody waits for: pages that the first request would fault in are touched now.
         bootstrap.warm()

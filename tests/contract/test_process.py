@@ -202,6 +202,24 @@ class PythonOnly(unittest.TestCase):
             self.assertEqual(instance.receive(), (b"i", b""))
             self.assertEqual(instance.call(), "old")
 
+    def test_what_is_done_beforehand_leaves_no_trace(self):
+        script = (
+            "import os, sys, logging\nsys.path.insert(0, sys.argv[1])\nimport bootstrap\n"
+            "os.environ['TZ'] = 'Asia/Tokyo'\nlogging.getLogger('asyncio').setLevel(logging.ERROR)\n"
+            "logging.getLogger().addHandler(logging.NullHandler())\n"
+            "def state():\n"
+            "    root = logging.getLogger()\n"
+            "    levels = root.level, logging.getLogger('asyncio').level, logging.lastResort\n"
+            "    return (dict(os.environ), list(sys.path), os.getcwd(), dict(sys.modules), list(root.handlers), levels,\n"
+            "            sorted(os.listdir('/proc/self/fd')))\n"
+            "before = state()\nbootstrap.warm()\nbootstrap.warm()\n"
+            "assert state() == before, (before, state())\nassert os.environ['TZ'] == 'Asia/Tokyo'\n"
+        )
+        command = [PYTHON, "-I", "-c", script, os.path.join(ROOT, "runtimes/python")]
+        environment = {"PATH": "/usr/bin:/bin", "HOME": "/root", "GREETING": "hello"}
+        done = subprocess.run(command, env=environment, cwd="/tmp", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual((done.returncode, done.stdout), (0, b""))
+
     def test_a_template_may_import_warm_and_fork(self):
         template = (
             "import os, sys\nsys.path.insert(0, %r)\nimport bootstrap\nbefore = dict(os.environ), list(sys.path)\n"

@@ -65,7 +65,6 @@ pub struct SandboxBackend {
     templates: Mutex<BTreeSet<PathBuf>>,
     statuses: Vec<RuntimeStatus>,
     free_memory: FreeMemory,
-    headroom_mib: u64,
 }
 
 /// A sandbox whose process has loaded the bootstrap and nothing else.
@@ -119,8 +118,7 @@ impl SandboxBackend {
             runtimes,
             templates: Mutex::default(),
             statuses,
-            free_memory: FreeMemory::open()?,
-            headroom_mib: config.headroom_mib,
+            free_memory: FreeMemory::open(config.headroom_mib)?,
         });
         backend.start_templates().await?;
         Ok(backend)
@@ -179,7 +177,7 @@ impl SandboxBackend {
         let process = if self.is_template(interpreter) {
             fork(interpreter, true)
         } else {
-            execute(interpreter, crate::launcher::template_environment())
+            execute(interpreter, environment::of_a_template())
         };
         self.run_blank(process).await
     }
@@ -330,6 +328,7 @@ impl Backend for SandboxBackend {
     }
 
     async fn start(&self, spec: Assignment, blank: Option<Box<dyn Blank>>) -> Result<Started, StartError> {
+        self.maker.slots.note_size(u64::from(spec.config.memory_mib));
         let Made { sandbox, mut connection, sandbox_time, mount_time, from_blank } = self.make(&spec, blank).await?;
         if from_blank {
             connection = connection.move_here().map_err(|error| StartError::Platform(error.to_string()))?;
@@ -360,6 +359,8 @@ impl Backend for SandboxBackend {
             return Ok(Vec::new());
         };
         let (sandbox, mut connection) = self.blank_sandbox(interpreter).await.map_err(failed)?;
+        let sized = sandbox.with_slot(|slot| slot.group.set_size(COMPILE_MEMORY_MIB));
+        sized.unwrap_or(Ok(())).map_err(|error| failed(error.to_string()))?;
         let target = environment::code_directory(dialect);
         let mount = code_mount(&code_dir).map_err(|error| failed(error.to_string()))?;
         sandbox.mount(&[(target.to_owned(), mount)]).await.map_err(|error| failed(error.to_string()))?;
@@ -367,7 +368,7 @@ impl Backend for SandboxBackend {
     }
 
     fn free_memory_mib(&self) -> u64 {
-        self.free_memory.mib().saturating_sub(self.headroom_mib)
+        self.free_memory.mib()
     }
 
     async fn shutdown(&self) {
@@ -385,6 +386,8 @@ impl Backend for SandboxBackend {
 
 /// How long compiling a package may take before it is left to its imports.
 const COMPILE_PATIENCE: Duration = Duration::from_secs(60);
+/// What compiling may use.
+const COMPILE_MEMORY_MIB: u64 = 512;
 
 async fn compile_in(
     connection: &mut Connection,

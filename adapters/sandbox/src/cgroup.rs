@@ -9,7 +9,10 @@ use std::{
     num::NonZero,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
 };
 
@@ -49,6 +52,7 @@ pub struct Group {
     cpu: PathBuf,
     freeze: Option<(PathBuf, Freezer)>,
     is_v2: bool,
+    size_mib: AtomicU64,
     peak: Opened,
     events: Opened,
     state: Opened,
@@ -186,6 +190,7 @@ impl Hierarchy {
             freeze: self.freeze.as_ref().map(|(root, kind)| (at(root), *kind)),
             directories,
             is_v2: self.is_v2,
+            size_mib: AtomicU64::new(0),
             peak: Opened::default(),
             events: Opened::default(),
             state: Opened::default(),
@@ -199,6 +204,14 @@ impl Hierarchy {
 impl Group {
     /// Limits memory, and gives processor time in proportion to it.
     pub fn set_size(&self, memory_mib: u64) -> io::Result<()> {
+        if self.size_mib.swap(0, Ordering::Relaxed) != memory_mib {
+            self.write_size(memory_mib)?;
+        }
+        self.size_mib.store(memory_mib, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn write_size(&self, memory_mib: u64) -> io::Result<()> {
         let bytes = (memory_mib << 20).to_string();
         if self.is_v2 {
             fs::write(self.memory.join("memory.max"), bytes)?;
@@ -373,6 +386,14 @@ cgroup /sys/fs/cgroup/freezer cgroup rw,relatime,freezer 0 0";
             (read("memory.max"), read("cpu.weight"), read("pids.max")),
             ("268435456".into(), "200".into(), "1024".into())
         );
+        let limit = root.join("sluice-x/a/memory.max");
+        fs::write(&limit, "as it was").unwrap();
+        group.set_size(256).unwrap();
+        assert_eq!(read("memory.max"), "as it was", "a size that it has is not written again");
+        group.set_size(128).unwrap();
+        assert_eq!((read("memory.max"), read("cpu.weight")), ("134217728".into(), "100".into()));
+        group.set_size(256).unwrap();
+        assert_eq!(read("memory.max"), "268435456");
         fs::write(root.join("sluice-x/a/cgroup.freeze"), "0").unwrap();
         group.set_frozen(true).unwrap();
         assert_eq!(read("cgroup.freeze"), "1");

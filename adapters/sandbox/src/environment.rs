@@ -43,79 +43,93 @@ pub fn code_directory(dialect: Dialect) -> &'static str {
     }
 }
 
+/// What the platform sets for every function of any dialect…
+const ALWAYS: &[(&str, &str)] = &[
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("LANG", "en_US.UTF8"),
+    // The vendors say en_US.UTF8 here too, but a locale that the host lacks breaks `setlocale` in user code.
+    ("LC_ALL", "C.UTF-8"),
+    ("HOSTNAME", HOSTNAME),
+];
+/// … of SCF…
+const ALWAYS_SCF: &[(&str, &str)] = &[
+    ("TENCENTCLOUD_RUNENV", "SCF"),
+    ("TENCENTCLOUD_SECRETID", ""),
+    ("TENCENTCLOUD_SECRETKEY", ""),
+    ("TENCENTCLOUD_SESSIONTOKEN", ""),
+    ("_SCF_SERVER_PORT", "28902"),
+    ("USER_CODE_ROOT", "/var/user/"),
+    ("PYTHONPATH", "/var/user:/opt"),
+    ("NODE_PATH", "/var/user:/var/user/node_modules:/var/lang/node6/lib/node_modules:/opt:/opt/node_modules"),
+    // There is no Java yet; its documented variable is there all the same.
+    ("CLASSPATH", "/var/runtime/java8:/var/runtime/java8/lib/*:/opt"),
+    ("LD_LIBRARY_PATH", "/var/runtime/java8:/var/user:/opt"),
+    ("PWD", "/var/user"),
+    ("HOME", "/home/qcloud"),
+    ("USER", "qcloud"),
+    ("LOGNAME", "qcloud"),
+    ("SHELL", "/bin/bash"),
+    ("SHLVL", "3"),
+    ("PYTHONDONTWRITEBYTECODE", "x"),
+];
+/// … and of FC.
+const ALWAYS_FC: &[(&str, &str)] = &[
+    ("FC_FUNC_CODE_PATH", "/code/"),
+    ("FC_QUALIFIER", "LATEST"),
+    ("FC_CUSTOM_LISTEN_PORT", "9000"),
+    ("LD_LIBRARY_PATH", "/code:/code/lib:/usr/local/lib:/opt/lib"),
+    ("NODE_PATH", "/code/node_modules:/usr/local/lib/node_modules:/opt/nodejs/node_modules:/opt/node_modules"),
+    ("PYTHONPATH", "/code:/opt/python:/opt"),
+    ("PWD", "/code"),
+    ("HOME", "/tmp"),
+];
+/// Where the loader finds libraries. It reads this when a process starts, when it is nobody's yet.
+const LIBRARIES: &str = "/code:/code/lib:/var/user:/var/user/lib:/opt:/opt/lib";
+
+/// What a process is born with before it is known for which function it is. A variable that its function has too need not
+/// be set when that is known, and most functions are SCF's.
+pub fn of_a_template() -> Vec<String> {
+    let constant: BTreeMap<&str, &str> =
+        ALWAYS.iter().chain(ALWAYS_SCF).copied().chain([("LD_LIBRARY_PATH", LIBRARIES)]).collect();
+    constant.into_iter().map(|(key, value)| format!("{key}={value}")).collect()
+}
+
 /// The whole environment: the platform's variables, then the function's, which win where both name one.
 pub fn variables(spec: &InstanceSpec) -> BTreeMap<String, String> {
-    let mut variables: BTreeMap<String, String> = BTreeMap::new();
-    let mut set = |key: &str, value: &str| {
-        variables.insert(key.to_owned(), value.to_owned());
+    let function = &spec.function;
+    let (constant, own) = match function.dialect {
+        Dialect::Scf => (ALWAYS_SCF, own_of_scf(spec)),
+        Dialect::Fc => (ALWAYS_FC, own_of_fc(spec)),
     };
-    set("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    set("LANG", "en_US.UTF8");
-    // The vendors say en_US.UTF8 here too, but a locale that the host lacks breaks `setlocale` in user code.
-    set("LC_ALL", "C.UTF-8");
-    match spec.function.dialect {
-        Dialect::Scf => set_scf(spec, &mut set),
-        Dialect::Fc => set_fc(spec, &mut set),
-    }
+    let set = ALWAYS.iter().chain(constant).map(|(key, value)| (*key, (*value).to_owned())).chain(own);
+    let mut variables: BTreeMap<String, String> = set.map(|(key, value)| (key.to_owned(), value)).collect();
     variables.extend(spec.config.environment.clone());
     variables
 }
 
-fn set_scf(spec: &InstanceSpec, set: &mut impl FnMut(&str, &str)) {
+fn own_of_scf(spec: &InstanceSpec) -> Vec<(&'static str, String)> {
     let function = &spec.function;
-    for (key, value) in [
-        ("TENCENTCLOUD_RUNENV", "SCF"),
-        ("TENCENTCLOUD_REGION", function.scope.region.as_str()),
-        ("TENCENTCLOUD_APPID", function.scope.account.as_str()),
-        ("TENCENTCLOUD_UIN", function.scope.account.as_str()),
-        ("TENCENTCLOUD_SECRETID", ""),
-        ("TENCENTCLOUD_SECRETKEY", ""),
-        ("TENCENTCLOUD_SESSIONTOKEN", ""),
-        ("SCF_FUNCTIONNAME", &function.name),
-        ("SCF_FUNCTIONVERSION", &spec.version),
-        ("SCF_NAMESPACE", &function.namespace),
-        ("_SCF_SERVER_PORT", "28902"),
-        ("USER_CODE_ROOT", "/var/user/"),
-        ("PYTHONPATH", "/var/user:/opt"),
-        ("NODE_PATH", "/var/user:/var/user/node_modules:/var/lang/node6/lib/node_modules:/opt:/opt/node_modules"),
-        // There is no Java yet; its documented variable is there all the same.
-        ("CLASSPATH", "/var/runtime/java8:/var/runtime/java8/lib/*:/opt"),
-        ("LD_LIBRARY_PATH", "/var/runtime/java8:/var/user:/opt"),
-        ("PWD", "/var/user"),
-        ("HOME", "/home/qcloud"),
-        ("USER", "qcloud"),
-        ("LOGNAME", "qcloud"),
-        ("SHELL", "/bin/bash"),
-        ("SHLVL", "3"),
-        ("PYTHONDONTWRITEBYTECODE", "x"),
-        ("HOSTNAME", HOSTNAME),
-    ] {
-        set(key, value);
-    }
+    vec![
+        ("TENCENTCLOUD_REGION", function.scope.region.to_string()),
+        ("TENCENTCLOUD_APPID", function.scope.account.to_string()),
+        ("TENCENTCLOUD_UIN", function.scope.account.to_string()),
+        ("SCF_FUNCTIONNAME", function.name.clone()),
+        ("SCF_FUNCTIONVERSION", spec.version.clone()),
+        ("SCF_NAMESPACE", function.namespace.clone()),
+    ]
 }
 
-fn set_fc(spec: &InstanceSpec, set: &mut impl FnMut(&str, &str)) {
+fn own_of_fc(spec: &InstanceSpec) -> Vec<(&'static str, String)> {
     let function = &spec.function;
-    for (key, value) in [
-        ("FC_FUNC_CODE_PATH", "/code/"),
-        ("FC_ACCOUNT_ID", function.scope.account.as_str()),
-        ("FC_REGION", function.scope.region.as_str()),
-        ("FC_SERVICE_NAME", &function.namespace),
-        ("FC_FUNCTION_NAME", &function.name),
-        ("FC_FUNCTION_HANDLER", &spec.config.handler),
-        ("FC_FUNCTION_MEMORY_SIZE", &spec.config.memory_mib.to_string()),
-        ("FC_QUALIFIER", "LATEST"),
-        ("FC_INSTANCE_ID", &spec.id.to_string()),
-        ("FC_CUSTOM_LISTEN_PORT", "9000"),
-        ("LD_LIBRARY_PATH", "/code:/code/lib:/usr/local/lib:/opt/lib"),
-        ("NODE_PATH", "/code/node_modules:/usr/local/lib/node_modules:/opt/nodejs/node_modules:/opt/node_modules"),
-        ("PYTHONPATH", "/code:/opt/python:/opt"),
-        ("PWD", "/code"),
-        ("HOME", "/tmp"),
-        ("HOSTNAME", HOSTNAME),
-    ] {
-        set(key, value);
-    }
+    vec![
+        ("FC_ACCOUNT_ID", function.scope.account.to_string()),
+        ("FC_REGION", function.scope.region.to_string()),
+        ("FC_SERVICE_NAME", function.namespace.clone()),
+        ("FC_FUNCTION_NAME", function.name.clone()),
+        ("FC_FUNCTION_HANDLER", spec.config.handler.clone()),
+        ("FC_FUNCTION_MEMORY_SIZE", spec.config.memory_mib.to_string()),
+        ("FC_INSTANCE_ID", spec.id.to_string()),
+    ]
 }
 
 /// The document of the `init` frame.

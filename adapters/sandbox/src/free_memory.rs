@@ -4,6 +4,7 @@
 //! one, for its `/tmp`: with a thousand of them that takes over a millisecond, for which the next call on that processor
 //! has to wait. The counters it is made of cost a few hundredths of that.
 
+use crate::sys;
 use std::{
     fs, io,
     os::unix::fs::FileExt,
@@ -13,6 +14,12 @@ use std::{
 
 /// Until then a value is as good as a new one.
 const FRESH_MS: u64 = 50;
+/// What one processor can use up in a millisecond: more than it can clear.
+const FASTEST_MIB_PER_MS: u64 = 4;
+/// The kernel did not tell: then the host decides, not we.
+const UNKNOWN: u64 = u64::MAX;
+/// More than any function may have.
+const LARGEST_MIB: u64 = 4096;
 /// The counters that matter are among the first lines of `/proc/vmstat`.
 const HEAD_BYTES: usize = 4096;
 
@@ -21,12 +28,15 @@ pub struct FreeMemory {
     reserve: Reserve,
     later: Option<Later>,
     epoch: Instant,
+    headroom_mib: u64,
+    fastest_mib_per_ms: u64,
     value_mib: AtomicU64,
     at_ms: AtomicU64,
 }
 
 impl FreeMemory {
-    pub fn open() -> io::Result<Self> {
+    /// `headroom_mib` of it are left to the host.
+    pub fn open(headroom_mib: u64) -> io::Result<Self> {
         let vmstat = fs::File::open("/proc/vmstat")?;
         let zoneinfo = fs::read_to_string("/proc/zoneinfo")?;
         let free = Self {
@@ -34,7 +44,9 @@ impl FreeMemory {
             later: read(&vmstat).and_then(|counters| Later::find(counters.free, managed(&zoneinfo))),
             vmstat,
             epoch: Instant::now(),
-            value_mib: AtomicU64::new(u64::MAX),
+            headroom_mib,
+            fastest_mib_per_ms: FASTEST_MIB_PER_MS * sys::processors(),
+            value_mib: AtomicU64::new(UNKNOWN),
             at_ms: AtomicU64::new(0),
         };
         free.look();
@@ -42,10 +54,21 @@ impl FreeMemory {
     }
 
     pub fn mib(&self) -> u64 {
-        if self.now_ms().saturating_sub(self.at_ms.load(Ordering::Relaxed)) >= FRESH_MS {
-            self.look();
+        let value = self.value_mib.load(Ordering::Relaxed);
+        if self.now_ms().saturating_sub(self.at_ms.load(Ordering::Relaxed)) < FRESH_MS + self.ample_ms(value) {
+            return value;
         }
+        self.look();
         self.value_mib.load(Ordering::Relaxed)
+    }
+
+    /// How long there will still be room for any function, whatever the host does: a look takes a tenth of a millisecond
+    /// in the midst of a start.
+    fn ample_ms(&self, value_mib: u64) -> u64 {
+        match value_mib {
+            UNKNOWN => 0,
+            known => known.saturating_sub(LARGEST_MIB) / self.fastest_mib_per_ms,
+        }
     }
 
     fn now_ms(&self) -> u64 {
@@ -53,7 +76,8 @@ impl FreeMemory {
     }
 
     fn look(&self) {
-        self.value_mib.store(self.count().unwrap_or(u64::MAX), Ordering::Relaxed);
+        let value = self.count().map_or(UNKNOWN, |free| free.saturating_sub(self.headroom_mib));
+        self.value_mib.store(value, Ordering::Relaxed);
         self.at_ms.store(self.now_ms(), Ordering::Relaxed);
     }
 
@@ -210,20 +234,45 @@ mod tests {
     #[test]
     fn agrees_with_the_kernel() {
         // Other processes take and give back meanwhile: the nearest of many looks counts.
-        let difference = || FreeMemory::open().unwrap().mib().abs_diff(kernels_own());
+        let difference = || FreeMemory::open(0).unwrap().mib().abs_diff(kernels_own());
         let nearest = (0..50).map(|_| difference()).min().unwrap();
         assert!(nearest <= 8, "{nearest} MiB from what the kernel says");
     }
 
     #[test]
     fn a_value_is_looked_at_again_when_it_is_old() {
-        let mut free = FreeMemory::open().unwrap();
+        let mut free = FreeMemory::open(0).unwrap();
         free.value_mib.store(7, Ordering::Relaxed);
         free.at_ms.store(u64::MAX, Ordering::Relaxed);
         assert_eq!(free.mib(), 7, "as good as new");
         free.epoch = Instant::now().checked_sub(std::time::Duration::from_secs(5)).unwrap();
         free.at_ms.store(0, Ordering::Relaxed);
         assert_ne!(free.mib(), 7);
+    }
+
+    #[test]
+    fn a_value_is_good_while_nothing_can_have_used_it_up() {
+        let mut free = FreeMemory::open(0).unwrap();
+        free.fastest_mib_per_ms = 8;
+        free.epoch = Instant::now().checked_sub(std::time::Duration::from_secs(5)).unwrap();
+        let now = free.now_ms();
+        let at = |age_ms: u64, value_mib: u64| {
+            free.value_mib.store(value_mib, Ordering::Relaxed);
+            free.at_ms.store(now - age_ms, Ordering::Relaxed);
+            free.mib() == value_mib
+        };
+        let ample = LARGEST_MIB + 8 * 4000;
+        assert!(at(3000, ample), "as much as any function may have is left after four seconds");
+        assert!(!at(4600, ample));
+        assert!(!at(3000, LARGEST_MIB));
+    }
+
+    #[test]
+    fn the_headroom_is_not_free() {
+        let all = FreeMemory::open(0).unwrap().mib();
+        let near = |free: u64, want: u64| free.abs_diff(want) < 256;
+        assert!(near(FreeMemory::open(all / 2).unwrap().mib(), all - all / 2));
+        assert_eq!(FreeMemory::open(u64::MAX).unwrap().mib(), 0);
     }
 
     #[test]

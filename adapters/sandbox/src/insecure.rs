@@ -43,7 +43,7 @@ impl InsecureBackend {
         for (name, content) in crate::bootstrap::FILES {
             std::fs::write(directory.join(name), content)?;
         }
-        Ok(Arc::new(Self { runtimes: Runtimes::discover(bundles), directory, free_memory: FreeMemory::open().ok() }))
+        Ok(Arc::new(Self { runtimes: Runtimes::discover(bundles), directory, free_memory: FreeMemory::open(0).ok() }))
     }
 
     fn spawn(&self, spec: &Assignment) -> io::Result<(Child, Connection)> {

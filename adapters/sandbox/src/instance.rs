@@ -70,9 +70,11 @@ impl<E: Enclosure> SequentialInstance<E> {
                 connection.drain_log(log);
                 return Heard::Gone;
             }
-            let until = Instant::now() + LOOK;
+            let began = Instant::now();
+            // A new instance has just had more of its processor's time than its share: to yield would not let it run.
+            let look = if self.life.is_new() { Duration::ZERO } else { LOOK };
             // Only while no other call wants this processor's time.
-            connection.hear(log, || Running::is_only_one() && Instant::now() < until).await
+            connection.hear(log, || Running::is_only_one() && began.elapsed() < look).await
         };
         let heard = tokio::select! {
             biased;

@@ -30,11 +30,6 @@ use std::{
 };
 use template::Template;
 
-/// What a process is born with before it is anyone's.
-pub fn template_environment() -> Vec<String> {
-    template::ENVIRONMENT.iter().map(|entry| (*entry).to_owned()).collect()
-}
-
 /// The socket to the server.
 pub const SOCKET_FD: i32 = 3;
 /// A sandboxed process's socket to the server.
@@ -184,7 +179,6 @@ impl Launcher {
     /// Waits until something can be read from `fd`, or a child has ended, or a sandbox is complete; says whether it
     /// was `fd`.
     fn wait_for(&self, fd: &OwnedFd) -> bool {
-        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
         let mut fds = vec![PollFd::new(fd, PollFlags::IN), PollFd::new(&self.deaths, PollFlags::IN)];
         fds.extend(self.unfinished.iter().map(|(_, begun)| PollFd::new(begun.told(), PollFlags::IN)));
         if rustix::event::poll(&mut fds, None).is_err() {
@@ -193,6 +187,7 @@ impl Launcher {
         let (ready, death) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
         if death {
             let _ = (&self.deaths).read(&mut [0u8; 64]);
+            while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
         }
         ready
     }

@@ -59,6 +59,7 @@ pub struct Life<E> {
     pub ageing: Ageing,
     activity: Mutex<Activity>,
     usable: AtomicBool,
+    served: AtomicBool,
     memory_seen: AtomicU64,
 }
 
@@ -100,6 +101,7 @@ impl<E: Enclosure> Life<E> {
             ageing: Ageing::default(),
             activity: Mutex::default(),
             usable: AtomicBool::new(true),
+            served: AtomicBool::new(false),
             memory_seen: AtomicU64::new(0),
         }
     }
@@ -117,7 +119,13 @@ impl<E: Enclosure> Life<E> {
     pub fn end(&self) -> bool {
         let mut activity = self.activity.lock().expect("activity lock");
         activity.calls -= 1;
+        self.served.store(true, Ordering::Relaxed);
         activity.calls == 0
+    }
+
+    /// No call has ended yet.
+    pub fn is_new(&self) -> bool {
+        !self.served.load(Ordering::Relaxed)
     }
 
     pub fn is_idle(&self) -> bool {

@@ -12,6 +12,7 @@ use crate::{
 use std::{
     collections::VecDeque,
     io,
+    ops::RangeInclusive,
     os::fd::{AsFd, OwnedFd},
     sync::{
         Arc, Condvar, Mutex, Weak,
@@ -35,6 +36,7 @@ pub struct Slots {
     uids: Uids,
     next: AtomicU64,
     reserve: usize,
+    usual_mib: AtomicU64,
     shelf: Mutex<Shelf>,
     wanted: Condvar,
 }
@@ -59,8 +61,11 @@ struct Uids {
 
 /// Users set aside for one server.
 const UIDS: u32 = 65_536;
-/// What a sandbox may hold before a function's own limit is set.
-const BLANK_MEMORY_MIB: u64 = 512;
+/// The size of a sandbox before it is known for which function it is: that of the last start, as the next is likely to
+/// want the same and then nothing is to be written. No less than any blank needs, and no more than it should.
+const BLANK_MEMORY_MIB: RangeInclusive<u64> = 64..=512;
+/// What the clouds give a function that asks for nothing else.
+const USUAL_MEMORY_MIB: u64 = 128;
 const POLITENESS: i32 = 10;
 /// spec: QUO-21
 const MAX_TASKS: u64 = 1024;
@@ -84,6 +89,7 @@ impl Slots {
             uids: Uids { base, next: AtomicU32::new(1), free: Mutex::default() },
             next: AtomicU64::new(1),
             reserve,
+            usual_mib: AtomicU64::new(USUAL_MEMORY_MIB),
             shelf: Mutex::default(),
             wanted: Condvar::new(),
         });
@@ -109,6 +115,12 @@ impl Slots {
             receiver
         };
         receiver.await.unwrap_or_else(|_| Err(io::Error::other("the server is stopping")))
+    }
+
+    /// Notes the size of a start.
+    pub fn note_size(&self, memory_mib: u64) {
+        let size = memory_mib.clamp(*BLANK_MEMORY_MIB.start(), *BLANK_MEMORY_MIB.end());
+        self.usual_mib.store(size, Ordering::Relaxed);
     }
 
     /// Gives a slot back. Its processes must be gone.
@@ -141,7 +153,8 @@ impl Slots {
     fn make(&self) -> io::Result<Slot> {
         let scratch = self.scratch.make()?;
         let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
-        let group = self.hierarchy.create(&name, BLANK_MEMORY_MIB, MAX_TASKS)?;
+        let size_mib = self.usual_mib.load(Ordering::Relaxed);
+        let group = self.hierarchy.create(&name, size_mib, MAX_TASKS)?;
         match self.network.make() {
             Ok(port) => Ok(Slot { uid: self.uids.take(), port, scratch, group }),
             Err(error) => {

@@ -20,6 +20,12 @@ fn text(value: &str) -> io::Result<CString> {
     CString::new(value).map_err(io::Error::other)
 }
 
+/// Processors of the host, whichever of them this process may use.
+pub fn processors() -> u64 {
+    // SAFETY: only a number goes in and comes out.
+    unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1) as u64
+}
+
 /// SAFETY of every `owned` below: the kernel has just returned this descriptor to us and nobody else has it.
 fn owned(fd: libc::c_long) -> OwnedFd {
     // SAFETY: see above.

@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -21,6 +21,8 @@ pub struct Blanks {
     demand: Mutex<BlankState>,
     targets: Mutex<BTreeMap<String, u64>>,
     wanted: Notify,
+    /// They will be in a moment.
+    called_for: AtomicBool,
     /// Starts under way: refilling waits for them.
     starting: AtomicU64,
 }
@@ -64,16 +66,31 @@ fn footprint_mib(pool: &str) -> u64 {
 
 /// Free memory below which no blanks are made.
 const BLANK_RESERVE_MIB: u64 = 512;
+/// Refilling begins that long after a blank was taken.
+const REFILL_DELAY: Duration = Duration::from_millis(3);
 /// Refilling goes on anyway after this long, so that a steady stream of starts does not starve it.
 const REFILL_PATIENCE: Duration = Duration::from_millis(20);
 
 impl Inner {
     /// Takes a blank for a start and notes the demand.
-    pub fn take_blank(&self, pool: &str) -> Option<Box<dyn Blank>> {
+    pub fn take_blank(self: &Arc<Self>, pool: &str) -> Option<Box<dyn Blank>> {
         self.blanks.demand.lock().expect("blanks lock").started(self.now_ms(), pool);
         let blank = self.blanks.ready.lock().expect("blanks lock").get_mut(pool).and_then(Vec::pop);
-        self.blanks.wanted.notify_one();
+        self.call_for_blanks();
         blank
+    }
+
+    /// Has the blanks filled up again, but not now: to wake another thread would hold up the start that took one.
+    fn call_for_blanks(self: &Arc<Self>) {
+        if self.blanks.called_for.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let inner = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(REFILL_DELAY).await;
+            inner.blanks.called_for.store(false, Ordering::Relaxed);
+            inner.blanks.wanted.notify_one();
+        });
     }
 
     pub fn start_begins(&self) -> StartGuard<'_> {

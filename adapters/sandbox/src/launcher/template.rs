@@ -6,6 +6,7 @@
 use super::Streams;
 use crate::{
     confine::Filters,
+    environment,
     sys::{self, Fork},
     wire,
 };
@@ -22,17 +23,6 @@ pub struct Template {
     program: String,
     arguments: Vec<String>,
 }
-
-/// Variables of the template, and so of every process it forks, before a function adds its own. Loaders read
-/// some of them only when a process starts.
-pub const ENVIRONMENT: &[&str] = &[
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "LANG=en_US.UTF8",
-    "LC_ALL=C.UTF-8",
-    "LD_LIBRARY_PATH=/code:/code/lib:/var/user:/var/user/lib:/opt:/opt/lib",
-    "PYTHONDONTWRITEBYTECODE=x",
-    "HOME=/home/qcloud",
-];
 
 impl Template {
     /// Starts it. The filters go to it as its first packet, because it installs them after each fork.
@@ -89,7 +79,7 @@ fn become_template(socket: OwnedFd, program: &str, arguments: &[String]) -> io::
         Err(error) => error,
         Ok(()) => {
             // Symbols are looked up once, here, rather than by every child.
-            let mut environment = super::template_environment();
+            let mut environment = environment::of_a_template();
             environment.push("LD_BIND_NOW=1".to_owned());
             sys::execute(program, arguments, &environment)
         }
