@@ -15,28 +15,26 @@
 const fs = require('fs');
 const path = require('path');
 const util = require('util');
-const { Missing, open, pick, forget } = require('./load.js');
+const { Missing, enter, forget, open, pick, setEnvironment } = require('./load.js');
 
 const [BLANK, READY, RESULT, ERROR, TAGGED, OUTPUT] = Buffer.from('Bireto');
 const [INIT, REQUEST, TAGGED_REQUEST] = Buffer.from('IRT');
 
-function emptyTexts(names) {
-  return names.split(' ').reduce((texts, name) => Object.assign(texts, { [name]: '' }), {});
-}
+const words = (text) => text.split(' ');
 
 /** What the platform sets in a function's environment, in the server's order: an object takes longer to make the first time. */
 const VARIABLES = {
-  scf: emptyTexts('CLASSPATH HOME HOSTNAME LANG LC_ALL LD_LIBRARY_PATH LOGNAME NODE_PATH PATH PWD PYTHONDONTWRITEBYTECODE ' +
+  scf: words('CLASSPATH HOME HOSTNAME LANG LC_ALL LD_LIBRARY_PATH LOGNAME NODE_PATH PATH PWD PYTHONDONTWRITEBYTECODE ' +
     'PYTHONPATH SCF_FUNCTIONNAME SCF_FUNCTIONVERSION SCF_NAMESPACE SHELL SHLVL TENCENTCLOUD_APPID TENCENTCLOUD_REGION ' +
     'TENCENTCLOUD_RUNENV TENCENTCLOUD_SECRETID TENCENTCLOUD_SECRETKEY TENCENTCLOUD_SESSIONTOKEN TENCENTCLOUD_UIN USER ' +
     'USER_CODE_ROOT _SCF_SERVER_PORT'),
-  fc: emptyTexts('FC_ACCOUNT_ID FC_CUSTOM_LISTEN_PORT FC_FUNCTION_HANDLER FC_FUNCTION_MEMORY_SIZE FC_FUNCTION_NAME ' +
+  fc: words('FC_ACCOUNT_ID FC_CUSTOM_LISTEN_PORT FC_FUNCTION_HANDLER FC_FUNCTION_MEMORY_SIZE FC_FUNCTION_NAME ' +
     'FC_FUNC_CODE_PATH FC_INSTANCE_ID FC_QUALIFIER FC_REGION FC_SERVICE_NAME HOME HOSTNAME LANG LC_ALL LD_LIBRARY_PATH ' +
     'NODE_PATH PATH PWD PYTHONPATH'),
 };
 // What SCF's platform sets or may set; what remains of the environment is the user's own.
 const PLATFORM_PREFIXES = ['SCF_', '_SCF_', 'TENCENTCLOUD_', 'QCLOUD_'];
-const PLATFORM_NAMES = new Set(Object.keys(VARIABLES.scf).concat('TRIGGER_SRC'));
+const PLATFORM_NAMES = new Set(VARIABLES.scf.concat('TRIGGER_SRC'));
 
 const CONSOLE = // what of it prints
   ('log info warn error debug trace dir dirxml table group groupCollapsed groupEnd assert count countReset ' +
@@ -51,6 +49,7 @@ let current = null; // the call that runs now, or the initialisation; of several
 let several = null; // what runs now in an instance that takes more than one call at a time
 let nowhere = null; // where output goes that is nobody's
 let streams = {}; // stdout and stderr, each made when it is first used
+const trodden = {}; // documents of warming, kept for the short texts in them that functions have too: V8 looks those up
 
 // --- the control socket --------------------------------------------------------------------------------------
 
@@ -605,33 +604,6 @@ class Fc {
 
 // --- loading the user's code -----------------------------------------------------------------------------------
 
-let environment = null; // what this module has put into `process.env`, which is slow to read and to write
-let searched = null; // what Node.js last knew of where modules may lie
-
-function setEnvironment(variables) {
-  const before = environment === null ? { ...process.env } : environment;
-  for (const name of Object.keys(before)) {
-    if (!(name in variables)) delete process.env[name];
-  }
-  for (const name of Object.keys(variables)) {
-    if (before[name] !== variables[name]) process.env[name] = variables[name];
-  }
-  environment = variables;
-  const search = `${variables.NODE_PATH}\n${variables.HOME}`;
-  if (search !== searched) module.constructor._initPaths();
-  searched = search;
-}
-
-/** Makes this process the function's: environment, working directory, module search path. */
-function enter(init) {
-  setEnvironment(init.env);
-  try {
-    process.chdir(init.code_dir);
-  } catch (error) {
-    throw new Missing(`The code directory '${init.code_dir}' cannot be opened: ${error.code}`);
-  }
-}
-
 function isThenable(value) {
   return value !== null && typeof value === 'object' && typeof value.then === 'function';
 }
@@ -742,11 +714,12 @@ function onLoopEmpty() {
 function warm() {
   const real = channel;
   const before = { ...process.env };
+  const texts = (names) => names.reduce((all, name) => Object.assign(all, { [name]: before[name] || '' }), {});
   const init = (name, handler) => ({ // as the server has it, in its order
-    account: '', code_dir: __dirname, credentials: emptyTexts('access_key_id access_key_secret security_token'),
-    dialect: name, env: VARIABLES[name], function_name: '', handler: `warm.${handler}`, init_timeout_ms: 1, initializer: '',
-    memory_mib: 0, namespace: '', region: '', request_id: '', response_limit: 1 << 20, runtime: '',
-    service: emptyTexts('log_project log_store role'), timeout_ms: 1, user_env: {}, version: '',
+    account: '', code_dir: __dirname, credentials: texts(words('access_key_id access_key_secret security_token')),
+    dialect: name, env: texts(VARIABLES[name]), function_name: '', handler: `warm.${handler}`, init_timeout_ms: 1, initializer: '',
+    memory_mib: 0, namespace: 'default', region: '', request_id: '', response_limit: 1 << 20, runtime: '',
+    service: texts(words('log_project log_store role')), timeout_ms: 1, user_env: {}, version: '$LATEST',
   });
   const request = Buffer.concat([Buffer.from('\x04warm\x01q'), Buffer.alloc(8), Buffer.from('{"key": [1, "v"]}')]);
   const folder = process.cwd();
@@ -759,6 +732,7 @@ function warm() {
     });
     channel.handle.arrived();
     onLoopEmpty(); // which the call of `waits` waits for
+    trodden[name] = dialect.init;
     forget(path.join(__dirname, 'warm.js'));
   }
   fs.closeSync(nowhere);

@@ -1,11 +1,38 @@
 'use strict';
-/* From the name of a handler to the function, and what there is to say when there is none. */
+/* Making a process the function's, and the way from the name of a handler to the function. */
 
 const fs = require('fs');
 const path = require('path');
 
+let environment = null; // what this module has put into `process.env`, which is slow to read and to write
+let searched = null; // what Node.js last knew of where modules may lie
+
 /** What is wrong with the package, in our words. */
 class Missing extends Error {}
+
+function setEnvironment(variables) {
+  const before = environment === null ? { ...process.env } : environment;
+  for (const name of Object.keys(before)) {
+    if (!(name in variables)) delete process.env[name];
+  }
+  for (const name of Object.keys(variables)) {
+    if (before[name] !== variables[name]) process.env[name] = variables[name];
+  }
+  environment = variables;
+  const search = `${variables.NODE_PATH}\n${variables.HOME}`;
+  if (search !== searched) module.constructor._initPaths();
+  searched = search;
+}
+
+/** Makes this process the function's: environment, working directory, module search path. */
+function enter(init) {
+  setEnvironment(init.env);
+  try {
+    process.chdir(init.code_dir);
+  } catch (error) {
+    throw new Missing(`The code directory '${init.code_dir}' cannot be opened: ${error.code}`);
+  }
+}
 
 /** The exports of the file of an entry point `dir/file.function`, or a promise of them, and the function's name. */
 function open(codeDir, entry) {
@@ -84,4 +111,4 @@ function forget(file) {
   module.children.length = 0;
 }
 
-module.exports = { Missing, open, pick, forget };
+module.exports = { Missing, enter, forget, open, pick, setEnvironment };

@@ -18,6 +18,7 @@ const BLANK = 2;
 const ROUNDS = 20;
 const SETTLE_MS = 20;
 const SMALL_MIB = 256;
+const DEPTH = 400; // calls: some pages of the stack
 
 const native = { exports: {} };
 process.dlopen(native, path.join(__dirname, 'template.so'));
@@ -50,8 +51,15 @@ function become() {
   const role = serve(ORDERS);
   if (role === END) exit(0);
   forgetTemplate();
-  if (role === BLANK) bootstrap.warm(); // pages that the first request would fault in are touched now
+  if (role === BLANK) { // pages that the first request would fault in are touched now
+    bootstrap.warm();
+    descend(DEPTH);
+  }
   bootstrap.serve(ORDERS);
+}
+
+function descend(depth) {
+  return depth === 0 ? 0 : 1 + descend(depth - 1);
 }
 
 /**

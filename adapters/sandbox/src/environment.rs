@@ -212,7 +212,7 @@ mod tests {
             let mut spec = crate::instance::tests::spec(1);
             spec.function.dialect = dialect;
             let names: Vec<String> = variables(&spec).into_keys().collect();
-            let expected = format!("{}: emptyTexts('{}')", dialect.as_str(), names.join(" "));
+            let expected = format!("{}: words('{}')", dialect.as_str(), names.join(" "));
             assert!(bootstrap.contains(&expected), "{expected}");
         }
     }
