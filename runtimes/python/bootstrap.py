@@ -48,6 +48,16 @@ except ImportError:  # an interpreter built without OpenSSL
 # A file of the user's with such a name must win over our preload, as it would in a fresh interpreter.
 _PRELOADED = frozenset(name for name in sys.modules if "." not in name) - _OWN_NEEDS
 
+
+def preload(name):
+    """A module that is needed beforehand, but not by the function."""
+    global _PRELOADED
+    known = frozenset(sys.modules)
+    module = importlib.import_module(name)
+    _PRELOADED |= frozenset(name for name in sys.modules if "." not in name) - known
+    return module
+
+
 HEADER = struct.Struct("<IB")
 INIT, REQUEST, COMPILE = b"IRC"
 BLANK, READY, RESULT, ERROR, COMPILED, DONE = b"Birecd"
@@ -751,6 +761,8 @@ def remember():
         for name in [name for name in sys.modules if name not in modules]:
             del sys.modules[name]
         sys.modules.update(modules)
+        if hasattr(gc, "unfreeze"):
+            gc.unfreeze()
 
     return undo
 

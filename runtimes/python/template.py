@@ -4,16 +4,17 @@ The forking and all that puts a child into its sandbox is native code (`adapters
 returns in each child. Nothing of a user's ever enters this process.
 """
 
-import ctypes
+# Only what `bootstrap` needs itself: of the rest it must know that it is loaded ahead (see `preload`).
 import gc
 import os
-import random
 import sys
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, FOLDER)
 
 import bootstrap  # noqa: E402
+
+ctypes = bootstrap.preload("ctypes")
 
 ORDERS = 3
 END, WANTED, BLANK = range(3)
@@ -39,7 +40,7 @@ def main():
     if role == END:
         return
     open_streams()
-    random.seed()
+    bootstrap.random.seed()
     if role == BLANK:
         # Time that nobody waits for: pages that the first request would fault in are touched now.
         bootstrap.warm()

@@ -204,21 +204,34 @@ class PythonOnly(unittest.TestCase):
 
     def test_what_is_done_beforehand_leaves_no_trace(self):
         script = (
-            "import os, sys, logging\nsys.path.insert(0, sys.argv[1])\nimport bootstrap\n"
-            "os.environ['TZ'] = 'Asia/Tokyo'\nlogging.getLogger('asyncio').setLevel(logging.ERROR)\n"
+            "import gc, os, sys, logging, time\nsys.path.insert(0, sys.argv[1])\nimport bootstrap\n"
+            "os.environ['TZ'] = 'JST-9'\ntime.tzset()\nlogging.getLogger('asyncio').setLevel(logging.ERROR)\n"
             "logging.getLogger().addHandler(logging.NullHandler())\n"
             "def state():\n"
             "    root = logging.getLogger()\n"
             "    levels = root.level, logging.getLogger('asyncio').level, logging.lastResort\n"
             "    return (dict(os.environ), list(sys.path), os.getcwd(), dict(sys.modules), list(root.handlers), levels,\n"
-            "            sorted(os.listdir('/proc/self/fd')))\n"
+            "            time.tzname, getattr(gc, 'get_freeze_count', int)(), sorted(os.listdir('/proc/self/fd')))\n"
             "before = state()\nbootstrap.warm()\nbootstrap.warm()\n"
-            "assert state() == before, (before, state())\nassert os.environ['TZ'] == 'Asia/Tokyo'\n"
+            "assert state() == before, (before, state())\nassert time.tzname[0] == 'JST'\n"
         )
         command = [PYTHON, "-I", "-c", script, os.path.join(ROOT, "runtimes/python")]
         environment = {"PATH": "/usr/bin:/bin", "HOME": "/root", "GREETING": "hello"}
         done = subprocess.run(command, env=environment, cwd="/tmp", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.assertEqual((done.returncode, done.stdout), (0, b""))
+
+    def test_what_a_template_has_loaded_may_be_replaced(self):
+        """A package's own file goes before any module that Python does not need to start and the bootstrap to run."""
+        script = (
+            "import sys\nat_start = set(sys.modules)\npath = sys.argv[1]\n"
+            "source = open(path).read().split('\\nORDERS', 1)[0]\n"
+            "exec(compile(source, path, 'exec'), {'__file__': path, '__name__': 'template'})\n"
+            "bootstrap = sys.modules['bootstrap']\n"
+            "for name in ('random', 'bisect', 'hashlib', 'ctypes', 'uuid'):\n"
+            "    assert name in bootstrap._PRELOADED or name in at_start, name\n"
+        )
+        path = os.path.join(ROOT, "runtimes/python/template.py")
+        self.assertEqual(subprocess.call([PYTHON, "-I", "-S", "-c", script, path]), 0)
 
     def test_a_template_may_import_warm_and_fork(self):
         template = (

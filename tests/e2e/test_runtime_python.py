@@ -2,7 +2,7 @@
 
 import json
 
-from harness import wait_until, zip_of
+from harness import parallel, wait_until, zip_of
 from scf_api import environment
 
 
@@ -184,3 +184,25 @@ def test_threads_and_subprocesses_work(scf, scf_function):
         "    return [total, child.stdout.strip()]\n"
     )
     assert scf.invoke(scf_function(zip_of({"index.py": source}), Timeout=10)).value == [285, "42"]
+
+
+def test_no_two_instances_draw_the_same_random_numbers(scf, scf_function):
+    source = (
+        "import random, time, uuid\ndrawn = [random.random(), random.getrandbits(64), str(uuid.uuid4())]\n"
+        "def main_handler(event, context):\n    time.sleep(0.4)\n    return drawn\n"
+    )
+    name = scf_function(zip_of({"index.py": source}), Timeout=30)
+    drawn = [result.value for result in parallel([lambda: scf.invoke(name)] * 6)]
+    for position in range(3):
+        assert len({numbers[position] for numbers in drawn}) == 6, drawn
+
+
+def test_a_package_may_replace_modules_that_a_template_has_loaded(scf, scf_function):
+    replaced = ["ctypes", "decimal", "uuid", "ssl"]
+    files = {f"{name}.py": "OURS = True\n" for name in replaced}
+    files["index.py"] = (
+        "def main_handler(event, context):\n"
+        "    return [name for name in event if hasattr(__import__(name), 'OURS')]\n"
+    )
+    name = scf_function(zip_of(files))
+    assert scf.invoke(name, replaced).value == replaced

@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from harness import KEY_ID, KEY_SECRET, REGION
+from harness import KEY_ID, KEY_SECRET, REGION, wait_until, zip_of
 from scf_api import ApiError, Scf
 
 
@@ -195,3 +195,33 @@ def test_a_body_over_the_cap_is_cut_before_it_is_read(server):
         link.sendall(f"POST / HTTP/1.1\r\nHost: {server.endpoint}\r\nX-TC-Action: Invoke\r\nContent-Length: {1 << 40}\r\n\r\n".encode())
         head = link.recv(4096).decode("latin-1")
     assert head.startswith("HTTP/1.1 413") or "TooLarge" in head or "RequestSizeLimitExceeded" in head, head
+
+
+def test_a_change_is_whole_though_its_client_leaves_in_the_midst(server, scf):
+    import base64
+    import socket
+
+    package = base64.b64encode(zip_of({"index.py": "def main_handler(event, context):\n    return 1\n"})).decode()
+    fields = {"Runtime": "Python3.7", "Handler": "index.main_handler", "Code": {"ZipFile": package}}
+    names = [f"left-{number}" for number in range(80)]
+    for number, name in enumerate(names):
+        body = json.dumps({"FunctionName": name, **fields}).encode()
+        headers = {**sign(server, body, action="CreateFunction"), "Content-Length": str(len(body))}
+        head = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as link:
+            link.sendall(f"POST / HTTP/1.1\r\n{head}\r\n".encode() + body)
+            time.sleep(number / 10_000)  # leaves at another moment each time
+    # What the server took in, it has made; nothing is there that it does not know of.
+    for name in names:
+        wait_until(lambda name=name: name in scf.names() or made(scf, name, fields), what=f"{name} or room for it")
+        scf.settled(name)
+        scf.delete(name)
+
+
+def made(scf, name, fields):
+    try:
+        scf.call("CreateFunction", FunctionName=name, **fields)
+    except ApiError as error:
+        assert error.code == "ResourceInUse.Function", error
+        return False
+    return True

@@ -297,8 +297,16 @@ pub fn announce_deaths() -> io::Result<io::PipeReader> {
     let (read, write) = io::pipe()?;
     rustix::io::ioctl_fionbio(&write, true)?;
     TELL.store(std::os::fd::IntoRawFd::into_raw_fd(write), Ordering::Relaxed);
-    // SAFETY: the handler only writes to a descriptor that is never closed while this process lives.
-    unsafe { libc::signal(libc::SIGCHLD, tell as *const () as libc::sighandler_t) };
+    // SAFETY: the handler only writes to a descriptor that is never closed while this process lives. `set` is filled before
+    // it is used. Whoever started us may have held the signal back, which lasts over an exec.
+    unsafe {
+        libc::signal(libc::SIGCHLD, tell as *const () as libc::sighandler_t);
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGCHLD);
+        libc::sigprocmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
+    }
+    tell(libc::SIGCHLD);
     Ok(read)
 }
 

@@ -9,6 +9,7 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header, request::Parts};
 use hyper::body::{Body, Incoming};
+use sluice_engine::{Gone, RunsOn};
 use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -20,8 +21,8 @@ use tokio::sync::Semaphore;
 
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Answers a request whose body is complete. It is dropped when the client goes away; what must outlive the
-/// client has to be started apart from it.
+/// Answers a request whose body is complete. It runs to its end also when the client goes away, which the [`Gone`] among
+/// the request's extensions tells.
 pub type Handler = Arc<dyn Fn(Request<Bytes>) -> BoxFuture<Response<Bytes>> + Send + Sync>;
 
 /// A handler and the requests it takes.
@@ -64,9 +65,16 @@ impl Front {
             Ok(collected) => collected,
             Err(refusal) => return self.refuse(route.refuse, refusal, true, watch),
         };
-        let answer = guarded(&route.handler, Request::from_parts(parts, bytes)).await;
-        drop(held);
-        match answer {
+        let gone = Gone::default();
+        let mut request = Request::from_parts(parts, bytes);
+        request.extensions_mut().insert(gone.clone());
+        let handler = route.handler.clone();
+        let answer = async move {
+            let answer = guarded(&handler, request).await;
+            drop(held);
+            answer
+        };
+        match RunsOn::new(gone, answer).await {
             Some(response) => response,
             None => {
                 tracing::error!(route = route.name, "a request handler panicked");

@@ -212,10 +212,17 @@ pub(crate) async fn sweep(inner: &Inner) -> PortResult<()> {
         if inner.code_in_use.is_claimed(&sha256) || is_named(inner, &sha256) {
             continue;
         }
-        deps.packages.remove(&CodePackage { sha256: sha256.clone(), ..CodePackage::default() }).await?;
-        deps.blobs.delete(&sha256).await?;
+        if let Err(error) = remove(inner, &sha256).await {
+            tracing::warn!(package = %sha256, %error, "could not remove unused code");
+        }
     }
     Ok(())
+}
+
+async fn remove(inner: &Inner, sha256: &str) -> PortResult<()> {
+    let package = CodePackage { sha256: sha256.to_owned(), ..CodePackage::default() };
+    inner.deps.packages.remove(&package).await?;
+    inner.deps.blobs.delete(sha256).await
 }
 
 fn is_named(inner: &Inner, sha256: &str) -> bool {

@@ -1,5 +1,5 @@
 use crate::{
-    AccessKey, CodeSource, Deps, Engine, InvokeRequest, NewFunction,
+    AccessKey, CodeSource, Deps, Engine, Gone, InvokeRequest, NewFunction,
     fixture::{open, scope},
 };
 use bytes::Bytes;
@@ -47,6 +47,7 @@ impl World {
             qualifier: String::new(),
             request_id: self.engine.request_id(),
             payload: Bytes::from_static(b"{}"),
+            gone: Gone::default(),
         }
     }
 }

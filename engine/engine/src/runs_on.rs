@@ -1,4 +1,5 @@
-//! A future that finishes even if nobody waits for it any more.
+//! What finishes even if nobody waits for it any more: a change is never half made, because its row was written and the
+//! memory was not told.
 
 use std::{
     future::Future,
@@ -19,7 +20,7 @@ pub struct RunsOn<T: Send + 'static> {
 }
 
 /// Tells the future whether its caller is still there.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Gone(Arc<(AtomicBool, Notify)>);
 
 impl Gone {
