@@ -21,7 +21,7 @@ use http::{Response, StatusCode};
 use serde_json::json;
 use settings::Settings;
 use sluice_domain::{Dialect, Entity, Error, ErrorKind, Family, Field, Function, FunctionStatus, KnownRuntime};
-use sluice_engine::{CodeSource, NewFunction};
+use sluice_engine::{CodeSource, NewFunction, Undivided};
 use std::sync::Arc;
 
 pub async fn create(call: &Call<'_>, target: Qualified<'_>) -> Answer {
@@ -53,6 +53,7 @@ async fn make(call: &Call<'_>, new: NewFunction) -> Result<Arc<Function>, Error>
             if existing.status != FunctionStatus::CreateFailed {
                 return Err(error);
             }
+            let _undivided = Undivided::begin();
             call.engine.delete_function(&key, Some(&existing.etag())).await?;
             call.engine.create_function(new).await?;
         }

@@ -35,7 +35,6 @@ pub async fn invoke(call: &Call<'_>, target: Qualified<'_>, function: &str) -> A
         qualifier: target.qualifier.clone(),
         request_id: call.request_id.clone(),
         payload: call.body.clone(),
-        gone: call.parts.extensions.get().cloned().unwrap_or_default(),
     };
     let invocation = call.engine.invoke(request).await.map_err(|error| target.refusal(error, function))?;
     let current = ran(call, &target, named, &invocation);

@@ -9,7 +9,7 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header, request::Parts};
 use hyper::body::{Body, Incoming};
-use sluice_engine::{Gone, RunsOn};
+use sluice_engine::Droppable;
 use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -21,8 +21,8 @@ use tokio::sync::Semaphore;
 
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Answers a request whose body is complete. It runs to its end also when the client goes away, which the [`Gone`] among
-/// the request's extensions tells.
+/// Answers a request whose body is complete. It is dropped when the client goes away, though not in the midst of what is
+/// [`Undivided`](sluice_engine::Undivided); what must outlive the client beyond that has to be started apart from it.
 pub type Handler = Arc<dyn Fn(Request<Bytes>) -> BoxFuture<Response<Bytes>> + Send + Sync>;
 
 /// A handler and the requests it takes.
@@ -65,16 +65,13 @@ impl Front {
             Ok(collected) => collected,
             Err(refusal) => return self.refuse(route.refuse, refusal, true, watch),
         };
-        let gone = Gone::default();
-        let mut request = Request::from_parts(parts, bytes);
-        request.extensions_mut().insert(gone.clone());
-        let handler = route.handler.clone();
-        let answer = async move {
+        let (handler, request) = (route.handler.clone(), Request::from_parts(parts, bytes));
+        let answer = Droppable::new(async move {
             let answer = guarded(&handler, request).await;
             drop(held);
             answer
-        };
-        match RunsOn::new(gone, answer).await {
+        });
+        match answer.await {
             Some(response) => response,
             None => {
                 tracing::error!(route = route.name, "a request handler panicked");

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
-use sluice_engine::Gone;
+use sluice_engine::Undivided;
 use sluice_http::{BoxFuture, Counters, DrainSwitch, Front, Limits, Route, native_refusal};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -17,9 +17,16 @@ use tokio::{
 #[derive(Default)]
 struct Gate {
     entered: Notify,
-    left: Notify,
-    finished: Notify,
+    dropped: Notify,
+    changed: Notify,
     open: Option<Semaphore>,
+}
+
+struct TellDrop(Arc<Gate>);
+impl Drop for TellDrop {
+    fn drop(&mut self) {
+        self.0.dropped.notify_one();
+    }
 }
 
 struct Running {
@@ -54,6 +61,7 @@ async fn start(limits: Limits) -> Running {
         ),
         route("panic", |parts| parts.uri.path() == "/panic", |_, _| Box::pin(async { panic!("on purpose") }), &gate),
         route("gated", |parts| parts.uri.path() == "/gated", gated, &gate),
+        route("change", |parts| parts.uri.path() == "/change", change, &gate),
     ];
     let counters = Arc::new(Counters::default());
     let front = Front::new(routes, limits, counters.clone());
@@ -67,15 +75,26 @@ async fn start(limits: Limits) -> Running {
 /// Waits until the test lets it go on.
 fn gated(gate: Arc<Gate>, request: Request<Bytes>) -> Answer {
     Box::pin(async move {
+        let _tell = TellDrop(gate.clone());
         gate.entered.notify_one();
-        let (gone, watcher) = (request.extensions().get::<Gone>().unwrap().clone(), gate.clone());
-        tokio::spawn(async move {
-            gone.left().await;
-            watcher.left.notify_one();
-        });
         let pass = gate.open.as_ref().unwrap().acquire().await.unwrap();
         pass.forget();
-        gate.finished.notify_one();
+        Response::new(request.into_body())
+    })
+}
+
+/// A change that takes until the test lets it go on, in a request that never ends.
+fn change(gate: Arc<Gate>, request: Request<Bytes>) -> Answer {
+    Box::pin(async move {
+        let _tell = TellDrop(gate.clone());
+        {
+            let _undivided = Undivided::begin();
+            gate.entered.notify_one();
+            let pass = gate.open.as_ref().unwrap().acquire().await.unwrap();
+            pass.forget();
+            gate.changed.notify_one();
+        }
+        std::future::pending::<()>().await;
         Response::new(request.into_body())
     })
 }
@@ -237,19 +256,33 @@ async fn a_panic_costs_one_answer_and_not_the_connection() {
 }
 
 #[tokio::test]
-async fn what_a_client_asked_is_finished_when_it_leaves() {
-    let server = start(Limits { body_budget: 1200, ..Limits::default() }).await;
+async fn a_client_that_leaves_drops_its_handler() {
+    let server = start(Limits::default()).await;
     let mut stream = server.connect().await;
-    stream.write_all(post("/gated", &"a".repeat(800)).as_bytes()).await.unwrap();
+    stream.write_all(post("/gated", "").as_bytes()).await.unwrap();
     server.gate.entered.notified().await;
     assert!(server.counters.metrics_text().contains("sluice_http_requests_open 1\n"));
     drop(stream);
-    server.gate.left.notified().await;
+    server.gate.dropped.notified().await;
     assert!(server.counters.metrics_text().contains("sluice_http_requests_open 0\n"));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_does_not_divide_a_change() {
+    let server = start(Limits { body_budget: 1200, ..Limits::default() }).await;
+    let mut stream = server.connect().await;
+    stream.write_all(post("/change", &"a".repeat(800)).as_bytes()).await.unwrap();
+    server.gate.entered.notified().await;
+    drop(stream);
+    while !server.counters.metrics_text().contains("sluice_http_requests_open 0\n") {
+        tokio::task::yield_now().await;
+    }
     let refused = server.exchange(&post("/echo", &"b".repeat(800))).await;
     assert!(refused.starts_with("HTTP/1.1 503"), "its body still counts: {refused}");
     server.open_gate();
-    server.gate.finished.notified().await;
+    server.gate.changed.notified().await;
+    server.gate.dropped.notified().await;
+    assert!(server.exchange(&post("/echo", &"b".repeat(800))).await.starts_with("HTTP/1.1 200"), "it came back");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::{
 };
 use serde::Serialize;
 use sluice_domain::{Dialect, FunctionKey, NamespaceKey, QuotaProfile, Refusal, RequestId, Scope};
-use sluice_engine::{Engine, Gone};
+use sluice_engine::Engine;
 use std::sync::{Arc, OnceLock};
 
 /// The namespace that every region has from the start.
@@ -25,8 +25,6 @@ pub struct Call<'a> {
     pub params: &'a Params<'a>,
     /// The Host header, for links in answers.
     pub host: &'a str,
-    /// Told when the client goes away.
-    pub gone: Gone,
     /// Where the receipt of a throttled call is left, for the headers of the answer.
     pub receipt: &'a OnceLock<Box<Refusal>>,
 }

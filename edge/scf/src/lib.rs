@@ -81,7 +81,6 @@ impl Scf {
             request_id,
             params: &incoming.params,
             host: request::text(&parts.headers, "host").unwrap_or_default(),
-            gone: parts.extensions.get().cloned().unwrap_or_default(),
             receipt,
         };
         actions::run(&incoming.action, &call).await

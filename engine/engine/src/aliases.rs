@@ -54,7 +54,7 @@ impl AliasOwner {
 
 impl Engine {
     pub async fn create_alias(&self, new: NewAlias) -> Result<Arc<Alias>> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let owner = AliasOwner::of(&new.key);
         let existing = self.aliases_of(&owner)?;
         if existing.contains_key(&new.key.name) || is_default(&new.key) {
@@ -106,7 +106,7 @@ impl Engine {
         if_match: Option<&str>,
         change: impl FnOnce(&mut Alias) -> Result<()> + Send,
     ) -> Result<Arc<Alias>> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let current = self.alias(key)?;
         check_if_match(if_match, &current.etag())?;
         let mut next = (*current).clone();
@@ -120,7 +120,7 @@ impl Engine {
 
     /// FC refuses while provisioned instances hang on it.
     pub async fn delete_alias(&self, key: &AliasKey, if_match: Option<&str>) -> Result<()> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let current = self.alias(key)?;
         check_if_match(if_match, &current.etag())?;
         if is_default(key) {

@@ -1,6 +1,5 @@
 //! The engine's public face: what edges may ask for. Bodies are in the module of each use case.
 
-use crate::Gone;
 use bytes::Bytes;
 use secrecy::SecretString;
 use sluice_domain::{AccountId, Dialect, FunctionConfig, FunctionKey, Region, RequestId, Scope, Timestamp};
@@ -95,8 +94,6 @@ pub struct InvokeRequest {
     pub qualifier: String,
     pub request_id: RequestId,
     pub payload: Bytes,
-    /// Told when the caller goes away: what waits for an instance then leaves the queue.
-    pub gone: Gone,
 }
 
 /// Which records to list. All given conditions hold together.

@@ -182,7 +182,7 @@ impl Engine {
         check_namespace_name(new.dialect, &new.name)?;
         self.admit_scope(scope, new.dialect)?;
         let quota = self.quota(scope, new.dialect);
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let existing = self.namespaces(scope, new.dialect);
         if existing.iter().any(|found| found.key.name == new.name) {
             return Err(Error::exists(
@@ -217,7 +217,7 @@ impl Engine {
         if_match: Option<&str>,
         change: impl FnOnce(&mut Namespace) -> Result<()> + Send,
     ) -> Result<Arc<Namespace>> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let current = self.namespace(key)?;
         check_if_match(if_match, &current.etag())?;
         let mut next = (*current).clone();
@@ -236,7 +236,7 @@ impl Engine {
     }
 
     pub async fn delete_namespace(&self, key: &NamespaceKey, if_match: Option<&str>) -> Result<()> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let current = self.namespace(key)?;
         check_if_match(if_match, &current.etag())?;
         if key.dialect == Dialect::Scf && key.name == DEFAULT_NAMESPACE {

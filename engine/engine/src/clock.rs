@@ -187,7 +187,7 @@ pub async fn bury_loop(inner: std::sync::Weak<Inner>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Gone, InvokeRequest, fixture::World};
+    use crate::{InvokeRequest, fixture::World};
     use sluice_domain::Dialect;
 
     #[tokio::test]
@@ -197,7 +197,7 @@ mod tests {
             world.create(name).await;
             let (key, request_id) = (world.key(name), world.engine.request_id());
             let payload = bytes::Bytes::from_static(b"{}");
-            let request = InvokeRequest { key, qualifier: String::new(), request_id, payload, gone: Gone::default() };
+            let request = InvokeRequest { key, qualifier: String::new(), request_id, payload };
             assert!(world.engine.invoke(request).await.unwrap().is_success());
         }
         let scope = world.engine.all_scopes().remove(0);

@@ -60,7 +60,7 @@ impl Engine {
     }
 
     pub async fn put_reserved(&self, key: &FunctionKey, mb: u64) -> Result<()> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let current = self.function(key)?;
         let memory = u64::from(current.config.memory_mib);
         if !mb.is_multiple_of(memory) {
@@ -89,7 +89,7 @@ impl Engine {
     }
 
     pub async fn delete_reserved(&self, key: &FunctionKey) -> Result<()> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let current = self.function(key)?;
         match current.reserved_mb {
             Some(_) => self.store_reserved(&current, None).await,
@@ -118,7 +118,7 @@ impl Engine {
 
     /// Sets the total of a region, or that of one namespace, within what the account has (SCF).
     pub async fn put_total_concurrency(&self, scope: &Scope, namespace: Option<&str>, mb: u64) -> Result<()> {
-        let writing = self.inner.writing.lock().await;
+        let change = self.inner.begin_change().await;
         let quota = self.quota(scope, Dialect::Scf);
         let view = self.concurrency(scope, Dialect::Scf);
         let Some(name) = namespace else {
@@ -144,7 +144,7 @@ impl Engine {
                 return Err(Error::quota(Quota::TotalConcurrency, message));
             }
             let patch = serde_json::Map::from_iter([("concurrency_mb".to_owned(), mb.into())]);
-            return self.patch_quota_under(&writing, scope, Dialect::Scf, &patch).await.map(drop);
+            return self.patch_quota_under(&change, scope, Dialect::Scf, &patch).await.map(drop);
         };
         let key = NamespaceKey { scope: scope.clone(), dialect: Dialect::Scf, name: name.to_owned() };
         self.namespace(&key)?;
@@ -155,7 +155,7 @@ impl Engine {
         let mut all = quota.namespace_concurrency_mb.clone();
         all.insert(name.to_owned(), mb);
         let patch = serde_json::Map::from_iter([("namespace_concurrency_mb".to_owned(), serde_json::json!(all))]);
-        self.patch_quota_under(&writing, scope, Dialect::Scf, &patch).await.map(drop)
+        self.patch_quota_under(&change, scope, Dialect::Scf, &patch).await.map(drop)
     }
 
     /// What the region has and what is given away.

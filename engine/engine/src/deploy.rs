@@ -109,7 +109,7 @@ impl Engine {
         self.check_room(key, &quota)?;
         let (code, _claim) = self.store_code(key, &new.config, new.code, &quota).await?;
 
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         self.namespace(&key.namespace_key())?;
         self.refuse_existing(key)?;
         self.check_room(key, &quota)?;
@@ -155,7 +155,7 @@ impl Engine {
             None => None,
         };
 
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let current = self.function(key)?;
         check_if_match(if_match, &current.etag())?;
         if current.status == FunctionStatus::Deleting {
@@ -191,7 +191,7 @@ impl Engine {
     /// Deletes a function with its versions, its aliases and its settings. FC refuses while provisioned instances
     /// hang on it.
     pub async fn delete_function(&self, key: &FunctionKey, if_match: Option<&str>) -> Result<()> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let current = self.function(key)?;
         check_if_match(if_match, &current.etag())?;
         let of_it = |(function, _): &SettingKey| function == key;
@@ -316,7 +316,7 @@ fn already_exists(key: &FunctionKey) -> Error {
 /// Makes the code ready and switches over. Runs again after a restart if it was cut short.
 async fn finish(engine: Engine, function: Arc<Function>) {
     let outcome = prepare(&engine, &function).await;
-    let _writing = engine.inner.writing.lock().await;
+    let _change = engine.inner.begin_change().await;
     let Ok(current) = engine.function(&function.key) else { return };
     // Settings may have been stored meanwhile; another revision has work of its own.
     if current.id != function.id || current.revision != function.revision || !current.status.is_pending() {

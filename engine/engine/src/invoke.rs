@@ -4,14 +4,17 @@
 //! and tells the core how it ended. If the caller goes away, the rest runs on by itself ([`RunsOn`]): what a
 //! function began, it finishes, and the core hears of it.
 
+mod runs_on;
+
 use crate::{
-    Engine, Gone, InvokeRequest, RunsOn,
+    Engine, InvokeRequest,
     catalog::Entry,
     qualifier::{Target, latest},
     scope::{Answer, Decision, Seat, Serving},
     starts::{UnderWay, millis},
 };
 use bytes::Bytes;
+use runs_on::{Gone, RunsOn};
 use sluice_decide::{Event, RequestSeq, RuleId, Trigger, WHOLE};
 use sluice_domain::{
     ColdReason, ColdStart, Failure, FailureKind, InstanceId, Invocation, LogCut, Outcome, Refusal, Result, Retry,
@@ -66,7 +69,7 @@ impl Engine {
         }
         match destination(target, &request.qualifier) {
             Ok(destination) => {
-                let gone = request.gone.clone();
+                let gone = Gone::default();
                 Ok(RunsOn::new(gone.clone(), self.clone().run(destination, request, gone)).await)
             }
             Err(entry) => {
@@ -109,7 +112,7 @@ impl Engine {
             }
             seat = self.seat(&destination, &request, arrived, &gone).await;
         }
-        let InvokeRequest { key, qualifier, request_id, payload, .. } = request;
+        let InvokeRequest { key, qualifier, request_id, payload } = request;
         let serving = destination.serving;
         let mut record = Invocation {
             request_id,

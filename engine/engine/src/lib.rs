@@ -23,10 +23,10 @@ mod qualifier;
 mod quotas;
 mod receipts;
 mod records;
-mod runs_on;
 mod scope;
 mod serving;
 mod starts;
+mod undivided;
 mod versions;
 mod views;
 
@@ -39,6 +39,6 @@ pub use concurrency::{ConcurrencyView, NamespaceConcurrency, ProvisionStatus, Pr
 pub use pools::{BlankView, InstanceView};
 pub use qualifier::{FunctionAt, ServiceAt};
 pub use receipts::{Explanation, cause as cause_in_words, headers as receipt_headers};
-pub use runs_on::{Gone, RunsOn};
 pub use scope::Tape;
+pub use undivided::{Droppable, Undivided};
 pub use views::{ChangePreview, Estimates, LimitView, PoolView, Preview, ProvisionPreview, ScopeLimits, UsageView};

@@ -1,6 +1,6 @@
 //! Quota profiles: read on every request, changed while running.
 
-use crate::{Engine, Usage, scope::ScopeState};
+use crate::{Engine, Usage, scope::ScopeState, undivided::Change};
 use sluice_domain::{Dialect, Error, Field, QuotaProfile, Result, Scope};
 use sluice_ports::StoredQuota;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ impl Engine {
         dialect: Dialect,
         patch: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<Arc<QuotaProfile>> {
-        let writing = self.inner.writing.lock().await;
-        self.patch_quota_under(&writing, scope, dialect, patch).await
+        let change = self.inner.begin_change().await;
+        self.patch_quota_under(&change, scope, dialect, patch).await
     }
 
-    /// The same for who holds the lock of all changes already, because what it patches depends on what it has read.
+    /// The same in the midst of a change, because what it patches depends on what it has read.
     pub(crate) async fn patch_quota_under(
         &self,
-        _writing: &tokio::sync::MutexGuard<'_, ()>,
+        _change: &Change<'_>,
         scope: &Scope,
         dialect: Dialect,
         patch: &serde_json::Map<String, serde_json::Value>,

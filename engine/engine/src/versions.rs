@@ -26,7 +26,7 @@ impl Engine {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         check_description(key.dialect, &description, &self.quota(&key.scope, key.dialect))?;
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let current = self.function(key)?;
         if current.status != FunctionStatus::Active {
             return Err(not_publishable(&current));
@@ -53,7 +53,7 @@ impl Engine {
 
     /// SCF: deletes one version, which no alias may lead to and no provision may keep.
     pub async fn delete_version(&self, key: &FunctionKey, number: u64) -> Result<()> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         self.version(key, number)?;
         if key.dialect == Dialect::Fc {
             let message = "versions of functions are deleted with the versions of their service";
@@ -95,7 +95,7 @@ impl Engine {
         if_match: Option<&str>,
     ) -> Result<Arc<ServiceVersion>> {
         check_description(key.dialect, &description, &self.quota(&key.scope, key.dialect))?;
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let current = self.namespace(key)?;
         check_if_match(if_match, &current.etag())?;
         let mut namespace = (*current).clone();
@@ -151,7 +151,7 @@ impl Engine {
 
     /// FC: deletes one version of a service. Aliases may be left leading to it; calls through them then fail.
     pub async fn delete_service_version(&self, key: &NamespaceKey, number: u64) -> Result<()> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         self.service_version(key, number)?;
         self.refuse_provisioned_version(key, number)?;
         self.inner.deps.catalog.delete_service_version(key, number).await.map_err(port_error)?;

@@ -4,7 +4,7 @@ mod document;
 use super::*;
 use serde_json::{Value, json};
 use sluice_domain::{Dialect, FunctionKey, Region, Scope};
-use sluice_engine::{CodeSource, Deps, Gone, InvokeRequest, NewFunction};
+use sluice_engine::{CodeSource, Deps, InvokeRequest, NewFunction};
 use sluice_ports::{
     Clock,
     fake::{FakeBackend, FakeBlobs, FakeCatalog, FakePackages, ManualClock, small_function},
@@ -95,13 +95,7 @@ impl Api {
         let scope = Scope { account: "1234567890".into(), region: "ap-guangzhou".into() };
         let key = FunctionKey { scope, dialect: Dialect::Scf, namespace: "default".into(), name: name.into() };
         let (request_id, payload) = (self.engine.request_id(), Bytes::from_static(b"{}"));
-        let request = InvokeRequest {
-            key,
-            qualifier: String::new(),
-            request_id: request_id.clone(),
-            payload,
-            gone: Gone::default(),
-        };
+        let request = InvokeRequest { key, qualifier: String::new(), request_id: request_id.clone(), payload };
         self.engine.invoke(request).await.unwrap();
         request_id
     }

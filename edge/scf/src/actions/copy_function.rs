@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sluice_domain::{
     Dialect, Entity, Error, ErrorKind, Function, FunctionConfig, FunctionKey, Region, Scope, check_config,
 };
-use sluice_engine::{CodeSource, NewFunction};
+use sluice_engine::{CodeSource, NewFunction, Undivided};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -45,6 +45,8 @@ pub async fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
         config.description = description;
     }
     check_config(Dialect::Scf, &config, &quota)?;
+    // From the removal of what it replaces to the copy.
+    let _undivided = Undivided::begin();
     if Flag::is_on(request.replace) {
         remove(call, &target).await?;
     }

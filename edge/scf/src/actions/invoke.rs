@@ -64,8 +64,7 @@ pub async fn run(call: &Call<'_>, spelling: Spelling) -> Result<Vec<u8>, ApiErro
     };
     let qualifier = qualifier(text(&request.qualifier), default).to_owned();
     let payload = payload(event, call.quota().sync_payload_bytes())?;
-    let request =
-        InvokeRequest { key, qualifier, request_id: call.request_id.clone(), payload, gone: call.gone.clone() };
+    let request = InvokeRequest { key, qualifier, request_id: call.request_id.clone(), payload };
     let invocation =
         call.engine.invoke(request).await.map_err(ApiError::unknown_qualifier("ResourceNotFound.Qualifier"))?;
     render(call, &invocation, tail)

@@ -17,7 +17,7 @@ impl Engine {
         if_match: Option<&str>,
         instances: u64,
     ) -> Result<OnDemandLimit> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let at = self.function_at(key, qualifier)?;
         if at.version.is_some() && at.alias.is_none() {
             let message = format!("on-demand limits are for aliases and LATEST; '{qualifier}' is a version");
@@ -67,7 +67,7 @@ impl Engine {
     }
 
     pub async fn delete_on_demand(&self, key: &FunctionKey, qualifier: &str, if_match: Option<&str>) -> Result<()> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let old = self.on_demand(key, qualifier)?;
         check_if_match(if_match, &old.etag())?;
         self.inner.deps.catalog.delete_on_demand(key, qualifier, old.version).await.map_err(port_error)?;

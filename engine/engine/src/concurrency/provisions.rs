@@ -45,7 +45,7 @@ impl Engine {
         if_match: Option<&str>,
         config: ProvisionConfig,
     ) -> Result<ProvisionView> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         let serving = self.provisionable(key, qualifier)?;
         let quota = self.quota(&key.scope, key.dialect);
         let old = self.stored_provision(key, qualifier);
@@ -192,7 +192,7 @@ impl Engine {
     }
 
     pub async fn delete_provision(&self, key: &FunctionKey, qualifier: &str) -> Result<()> {
-        let _writing = self.inner.writing.lock().await;
+        let _change = self.inner.begin_change().await;
         self.provisionable(key, qualifier)?;
         let Some(version) = self.stored_provision(key, qualifier).map(|stored| stored.version) else { return Ok(()) };
         self.inner.deps.catalog.delete_provision(key, qualifier, version).await.map_err(port_error)?;

@@ -1,5 +1,5 @@
 use crate::{
-    AccessKey, CodeSource, Deps, Engine, Gone, InvokeRequest, NewFunction,
+    AccessKey, CodeSource, Deps, Engine, InvokeRequest, NewFunction,
     fixture::{open, scope},
 };
 use bytes::Bytes;
@@ -47,7 +47,6 @@ impl World {
             qualifier: String::new(),
             request_id: self.engine.request_id(),
             payload: Bytes::from_static(b"{}"),
-            gone: Gone::default(),
         }
     }
 }

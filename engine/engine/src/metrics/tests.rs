@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Gone, InvokeRequest, fixture::World};
+use crate::{InvokeRequest, fixture::World};
 use bytes::Bytes;
 use sluice_domain::Dialect;
 use std::collections::HashSet;
@@ -28,13 +28,8 @@ async fn versions_and_limits_have_gauges() {
     world.publish("hello").await;
     for qualifier in ["$LATEST", "1"] {
         let (key, request_id) = (world.key("hello"), world.engine.request_id());
-        let request = InvokeRequest {
-            key,
-            qualifier: qualifier.into(),
-            request_id,
-            payload: Bytes::from_static(b"{}"),
-            gone: Gone::default(),
-        };
+        let request =
+            InvokeRequest { key, qualifier: qualifier.into(), request_id, payload: Bytes::from_static(b"{}") };
         assert!(world.engine.invoke(request).await.unwrap().is_success());
     }
     let text = world.engine.metrics_text();
@@ -62,13 +57,7 @@ async fn refusals_are_counted_by_their_limit() {
     world.engine.put_reserved(&world.key("hello"), 0).await.unwrap();
     for _ in 0..3 {
         let (key, request_id) = (world.key("hello"), world.engine.request_id());
-        let request = InvokeRequest {
-            key,
-            qualifier: String::new(),
-            request_id,
-            payload: Bytes::from_static(b"{}"),
-            gone: Gone::default(),
-        };
+        let request = InvokeRequest { key, qualifier: String::new(), request_id, payload: Bytes::from_static(b"{}") };
         assert!(world.engine.invoke(request).await.unwrap().failure().is_some());
     }
     let text = world.engine.metrics_text();

@@ -1,5 +1,4 @@
-//! What finishes even if nobody waits for it any more: a change is never half made, because its row was written and the
-//! memory was not told.
+//! A future that finishes even if nobody waits for it any more.
 
 use std::{
     future::Future,
@@ -20,7 +19,7 @@ pub struct RunsOn<T: Send + 'static> {
 }
 
 /// Tells the future whether its caller is still there.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Gone(Arc<(AtomicBool, Notify)>);
 
 impl Gone {
