@@ -64,13 +64,19 @@ def threads(pid):
     return [int(entry.name) for entry in os.scandir(f"/proc/{pid}/task")]
 
 
-def slice_us(thread):
-    """How long the thread may have the processor before others are looked at; None where the kernel does not say."""
-    try:
-        lines = pathlib.Path(f"/proc/{thread}/sched").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split(":")[1]) // 1000 for line in lines if line.startswith("se.slice")), None)
+def slices_us(pid):
+    """How long each thread of a process may have the processor before others are looked at; None where the kernel does
+    not say. A thread that ends meanwhile has none."""
+    slices = []
+    for thread in threads(pid):
+        try:
+            lines = pathlib.Path(f"/proc/{thread}/sched").read_text().splitlines()
+        except OSError:
+            if not os.path.exists(f"/proc/{thread}"):
+                continue
+            lines = []
+        slices.append(next((int(line.split(":")[1]) // 1000 for line in lines if line.startswith("se.slice")), None))
+    return slices
 
 
 def leftovers(tag, data_dir):

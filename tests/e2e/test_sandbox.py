@@ -240,7 +240,7 @@ def test_what_a_call_wakes_does_not_wait_for_the_hosts_other_work(scf, box, serv
     name, mark = box(), host.mark()
     call = Background(scf.invoke, name, {"try": "daemon", "daemon": mark, "stuck": True})
     function = wait_until(lambda: host.marked(mark), 20, "the function runs")
-    slices = [host.slice_us(thread) for pid in [server.pid, *function] for thread in host.threads(pid)]
+    slices = [found for pid in [server.pid, *function] for found in host.slices_us(pid)]
     scf.delete(name)
     call.result()
     if None in slices:
