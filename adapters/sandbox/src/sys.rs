@@ -297,27 +297,27 @@ pub fn announce_deaths() -> io::Result<io::PipeReader> {
     let (read, write) = io::pipe()?;
     rustix::io::ioctl_fionbio(&write, true)?;
     TELL.store(std::os::fd::IntoRawFd::into_raw_fd(write), Ordering::Relaxed);
-    // SAFETY: the handler only writes to a descriptor that is never closed while this process lives. `set` is filled before
-    // it is used. Whoever started us may have held the signal back, which lasts over an exec.
-    unsafe {
-        libc::signal(libc::SIGCHLD, tell as *const () as libc::sighandler_t);
-        let mut set = std::mem::zeroed();
-        libc::sigemptyset(&mut set);
-        libc::sigaddset(&mut set, libc::SIGCHLD);
-        libc::sigprocmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
-    }
+    // SAFETY: the handler only writes to a descriptor that is never closed while this process lives.
+    unsafe { libc::signal(libc::SIGCHLD, tell as *const () as libc::sighandler_t) };
+    // Whoever started us may have held the signal back, which lasts over an exec.
+    mask_deaths(libc::SIG_UNBLOCK);
     tell(libc::SIGCHLD);
     Ok(read)
 }
 
 /// Holds SIGCHLD back from now on, so that none is lost between a look at the dead and [`await_death`].
 pub fn hold_deaths() -> libc::sigset_t {
+    mask_deaths(libc::SIG_BLOCK)
+}
+
+/// Changes whether SIGCHLD is held back; returns the set with it alone.
+fn mask_deaths(how: libc::c_int) -> libc::sigset_t {
     // SAFETY: `set` is filled by the calls before it is used, and is this function's own.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&mut set);
         libc::sigaddset(&mut set, libc::SIGCHLD);
-        libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+        libc::sigprocmask(how, &set, std::ptr::null_mut());
         set
     }
 }
