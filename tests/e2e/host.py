@@ -64,6 +64,15 @@ def threads(pid):
     return [int(entry.name) for entry in os.scandir(f"/proc/{pid}/task")]
 
 
+def processor_group(pid):
+    """The control group that a process gets its processor time from; None where all controllers are in one tree."""
+    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        if "cpu" in controllers.split(","):
+            return group
+    return None
+
+
 def slices_us(pid):
     """How long each thread of a process may have the processor before others are looked at; None where the kernel does
     not say. A thread that ends meanwhile has none."""

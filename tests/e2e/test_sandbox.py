@@ -248,6 +248,100 @@ def test_what_a_call_wakes_does_not_wait_for_the_hosts_other_work(scf, box, serv
     assert set(slices) == {100}, "the shortest that there is"
 
 
+BURNER = """
+import ctypes, os, time
+
+def name(mark):
+    ctypes.CDLL(None).prctl(15, mark.encode(), 0, 0, 0)
+
+def main_handler(event, context):
+    name(event["mark"])
+    children = []
+    for _ in range(event.get("children", 0)):
+        child = os.fork()
+        if child == 0:
+            while time.time() < event["until"]:
+                pass
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    times = os.times()
+    return times.children_user + times.children_system
+"""
+
+
+@pytest.fixture
+def resting(scf, scf_function, server):
+    """A function whose instance has been idle since a short call; its process bears the mark."""
+
+    def rest(**fields):
+        function, mark = scf_function(zip_of({"index.py": BURNER}), **{"Timeout": 30, **fields}), host.mark()
+        scf.invoke(function, {"mark": mark})
+        (process,) = host.marked(mark)
+        if host.processor_group(process) is not None:
+            group = f"/sluice-{server.tag()}"
+            wait_until(lambda: host.processor_group(process) == group, 20, "it shares with the light ones")
+        return function, mark, process
+
+    return rest
+
+
+def test_processor_time_goes_by_memory(scf, resting):
+    (small, small_mark, _), (large, large_mark, _) = resting(MemorySize=128), resting(MemorySize=1024)
+    until = time.time() + 4
+    burn = lambda name, mark: scf.invoke(name, {"mark": mark, "children": 4, "until": until}).value  # noqa: E731
+    calls = [Background(burn, small, small_mark), Background(burn, large, large_mark)]
+    used_by_small, used_by_large = [call.result() for call in calls]
+    assert used_by_small > 0, "nobody starves"
+    assert used_by_large > 3 * used_by_small, "eight times the memory, eight times the weight"
+
+
+def test_who_works_gets_a_share_of_its_own_and_who_is_light_shares(scf, resting, server):
+    name, mark, process = resting()
+    common = f"/sluice-{server.tag()}"
+    if host.processor_group(process) is None:
+        pytest.skip("all controllers of this host are in one tree: each instance has a share of its own")
+    shares = lambda: {host.processor_group(each) for each in host.marked(mark)}  # noqa: E731
+    until = time.time() + 3
+    call = Background(scf.invoke, name, {"mark": mark, "children": 3, "until": until})
+    wait_until(lambda: len(host.marked(mark)) == 4, 3, "its children run")
+    wait_until(lambda: common not in shares(), 3, "it has a share of its own, and so have its children")
+    (own,) = shares()
+    assert own.startswith(f"{common}/")
+    call.result()
+    assert time.time() >= until, "the call took as long as it was to"
+    # Its next rest is that of one who has worked; the one after that is not.
+    wait_until(lambda: scf.invoke(name, {"mark": mark}).value is not None and shares() == {common}, 20, "it is light")
+
+
+def test_who_works_after_its_call_gets_a_share_of_its_own(scf, scf_function, server):
+    source = (
+        "import ctypes, threading, time\n"
+        "def burn(until):\n"
+        "    while time.time() < until:\n"
+        "        pass\n"
+        "def main_handler(event, context):\n"
+        "    ctypes.CDLL(None).prctl(15, event['mark'].encode(), 0, 0, 0)\n"
+        "    if 'until' in event:\n"
+        "        threading.Thread(target=burn, args=(event['until'],)).start()\n"
+    )
+    name, mark = scf_function(zip_of({"index.py": source}), Timeout=30), host.mark()
+    common = f"/sluice-{server.tag()}"
+    scf.invoke(name, {"mark": mark})
+    (process,) = host.marked(mark)
+    if host.processor_group(process) is None:
+        pytest.skip("all controllers of this host are in one tree: each instance has a share of its own")
+    wait_until(lambda: host.processor_group(process) == common, 20, "it shares with the light ones")
+    scf.invoke(name, {"mark": mark, "until": time.time() + 10})
+
+    def moved():
+        scf.invoke(name, {"mark": mark})
+        return host.processor_group(process) != common
+
+    wait_until(moved, 9, "its thread was noticed between short calls")
+
+
 def test_a_timeout_takes_the_whole_tree_with_it(scf, box):
     name, mark = box(Timeout=1), host.mark()
     call = Background(scf.invoke, name, {"try": "daemon", "daemon": mark, "stuck": True})

@@ -334,6 +334,7 @@ impl Backend for SandboxBackend {
             connection = connection.move_here().map_err(|error| StartError::Platform(error.to_string()))?;
         }
         let initialised = start::initialise(&mut connection, &spec, None, &*sandbox).await?;
+        sandbox.note_process(connection.process());
         let instance = instance::open(&spec, connection, sandbox);
         Ok(Started {
             instance: instance.map_err(|error| StartError::Platform(error.to_string()))?,

@@ -4,13 +4,16 @@
 //! them. On a v2 host all is one directory; on a v1 or hybrid host memory, cpu and pids are three, and
 //! freezing uses the v2 tree if there is one, because frozen v2 processes can still be killed.
 
+use crate::{
+    opened::Opened,
+    share::{Paths, Share},
+};
 use std::{
     fs, io,
     num::NonZero,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{
-        OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -52,6 +55,7 @@ pub struct Group {
     cpu: PathBuf,
     freeze: Option<(PathBuf, Freezer)>,
     is_v2: bool,
+    share: Option<Arc<Share>>,
     size_mib: AtomicU64,
     peak: Opened,
     events: Opened,
@@ -171,7 +175,10 @@ impl Hierarchy {
                 let _ = fs::write(directory.join("freezer.state"), "THAWED");
                 remove_group_directory(&directory, true);
             }
-            let _ = fs::remove_dir(&ours);
+        }
+        // Last, because those that share one group for processor time are in groups of their own for the rest.
+        for root in self.roots() {
+            remove_group_directory(&root.join(&self.name), true);
         }
         Ok(())
     }
@@ -190,6 +197,7 @@ impl Hierarchy {
             freeze: self.freeze.as_ref().map(|(root, kind)| (at(root), *kind)),
             directories,
             is_v2: self.is_v2,
+            share: self.share(id),
             size_mib: AtomicU64::new(0),
             peak: Opened::default(),
             events: Opened::default(),
@@ -198,6 +206,19 @@ impl Hierarchy {
         fs::write(at(&self.pids).join("pids.max"), max_tasks.to_string())?;
         group.set_size(memory_mib)?;
         Ok(group)
+    }
+
+    /// On a v2 host there is but one tree, and moving between groups for processor time would leave the memory behind.
+    fn share(&self, id: &str) -> Option<Arc<Share>> {
+        let Some((freeze, Freezer::V2)) = self.freeze.as_ref().filter(|_| !self.is_v2) else { return None };
+        let at = |root: &Path| root.join(&self.name).join(id);
+        Some(Arc::new(Share::new(Paths {
+            common: self.cpu.join(&self.name),
+            own: at(&self.cpu),
+            members: at(&self.memory),
+            tasks: at(&self.pids),
+            used: at(freeze),
+        })))
     }
 }
 
@@ -267,6 +288,11 @@ impl Group {
         self.state.write(state, || directory.join(file))
     }
 
+    /// To be reviewed now and then, if that means anything on this host.
+    pub fn share(&self) -> Option<Arc<Share>> {
+        self.share.clone()
+    }
+
     /// Whether a frozen group must be thawed before a kill reaches it.
     pub fn must_thaw_to_kill(&self) -> bool {
         matches!(self.freeze, Some((_, Freezer::V1)))
@@ -322,30 +348,6 @@ fn kill_all(directory: &Path) {
         if let Some(pid) = rustix::process::Pid::from_raw(pid) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
-    }
-}
-
-/// A small file that is read or written with nearly every call: opening it each time costs more than that.
-#[derive(Debug, Default)]
-struct Opened(OnceLock<Option<fs::File>>);
-
-impl Opened {
-    /// What is in it now, as far as there is room for; nothing if it cannot be read.
-    fn read<'a>(&self, text: &'a mut [u8], path: impl FnOnce() -> PathBuf) -> &'a str {
-        let Some(file) = self.0.get_or_init(|| fs::File::open(path()).ok()) else { return "" };
-        let read = file.read_at(text, 0).unwrap_or(0);
-        std::str::from_utf8(&text[..read]).unwrap_or_default()
-    }
-
-    fn write(&self, text: &str, path: impl FnOnce() -> PathBuf) -> io::Result<()> {
-        if let Some(Some(file)) = self.0.get() {
-            return file.write_all_at(text.as_bytes(), 0);
-        }
-        // An open that fails is tried again with the next write.
-        let file = fs::OpenOptions::new().write(true).open(path())?;
-        file.write_all_at(text.as_bytes(), 0)?;
-        let _ = self.0.set(Some(file));
-        Ok(())
     }
 }
 

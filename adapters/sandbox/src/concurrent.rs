@@ -65,7 +65,7 @@ impl<E: Enclosure> ConcurrentInstance<E> {
         let answered = tokio::select! {
             biased;
             answered = talk => answered.ok(),
-            () = time.over() => match self.calls.give_up(tag) {
+            () = self.life.over(time) => match self.calls.give_up(tag) {
                 Some(log) => {
                     self.spent.store(true, Ordering::Release);
                     return (Err(timed_out(call.timeout)), log);

@@ -6,9 +6,16 @@ use crate::{
     sys,
 };
 use bytes::BytesMut;
-use rustix::net::{AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, socketpair};
+use rustix::{
+    net::{
+        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendFlags,
+        SocketFlags, SocketType, recvmsg, socketpair, sockopt::set_socket_passcred,
+    },
+    process::Pid,
+};
 use std::{
-    io::{self, IoSlice, Read},
+    io::{self, IoSlice, IoSliceMut, Read},
+    mem::MaybeUninit,
     os::fd::OwnedFd,
     task::{Context, Poll, Waker},
     time::Instant,
@@ -21,6 +28,7 @@ pub struct Connection {
     control: AsyncFd<OwnedFd>,
     log: AsyncFd<io::PipeReader>,
     buffer: BytesMut,
+    process: Option<Pid>,
 }
 
 /// The process's ends.
@@ -55,9 +63,10 @@ impl Connection {
         let (read, write) = io::pipe()?;
         rustix::io::ioctl_fionbio(&ours, true)?;
         rustix::io::ioctl_fionbio(&read, true)?;
+        set_socket_passcred(&ours, true)?;
         let control = sys::watch(ours, Interest::READABLE)?;
         let log = sys::watch(read, Interest::READABLE)?;
-        let connection = Self { control, log, buffer: BytesMut::with_capacity(READ_BYTES) };
+        let connection = Self { control, log, buffer: BytesMut::with_capacity(READ_BYTES), process: None };
         Ok((connection, FarEnds { control: theirs, log: write.into() }))
     }
 
@@ -65,11 +74,16 @@ impl Connection {
     pub fn move_here(self) -> io::Result<Self> {
         let control = sys::watch(self.control.into_inner(), Interest::READABLE)?;
         let log = sys::watch(self.log.into_inner(), Interest::READABLE)?;
-        Ok(Self { control, log, buffer: self.buffer })
+        Ok(Self { control, log, buffer: self.buffer, process: self.process })
     }
 
     pub async fn send(&mut self, frame: &[u8]) -> io::Result<()> {
         send_all(self.control.get_ref(), 0, frame, &[]).await
+    }
+
+    /// Who has sent what was read first: the bootstrap, before any code of a user.
+    pub fn process(&self) -> Option<Pid> {
+        self.process
     }
 
     pub fn speaker(&self) -> io::Result<Speaker> {
@@ -129,11 +143,11 @@ impl Connection {
                     return Heard::Gone;
                 }
             }
-            let Self { control, log: pipe, buffer } = self;
+            let Self { control, log: pipe, buffer, process } = self;
             buffer.reserve(READ_BYTES);
             tokio::select! {
                 biased;
-                read = read_control(control, buffer) => {
+                read = read_control(control, buffer, process) => {
                     let Ok(count @ 1..) = read else {
                         self.drain_log(log);
                         return Heard::Gone;
@@ -246,9 +260,16 @@ impl Speaker {
     }
 }
 
-async fn read_control(control: &AsyncFd<OwnedFd>, buffer: &mut BytesMut) -> io::Result<usize> {
+async fn read_control(
+    control: &AsyncFd<OwnedFd>,
+    buffer: &mut BytesMut,
+    process: &mut Option<Pid>,
+) -> io::Result<usize> {
     loop {
         let mut guard = control.readable().await?;
+        if process.is_none() {
+            *process = sender(control.get_ref());
+        }
         let room = buffer.spare_capacity_mut().len();
         match rustix::net::recv(control.get_ref(), buffer.spare_capacity_mut(), RecvFlags::DONTWAIT) {
             Ok(((filled, _), _)) => {
@@ -266,6 +287,20 @@ async fn read_control(control: &AsyncFd<OwnedFd>, buffer: &mut BytesMut) -> io::
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// The process that has sent what is to be read next, if there is anything. The kernel is asked once.
+fn sender(control: &OwnedFd) -> Option<Pid> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+    let mut sent = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    recvmsg(control, &mut [IoSliceMut::new(&mut byte)], &mut sent, RecvFlags::PEEK | RecvFlags::DONTWAIT).ok()?;
+    let process = sent.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmCredentials(sender) => Some(sender.pid),
+        _ => None,
+    })?;
+    let _ = set_socket_passcred(control, false);
+    Some(process)
 }
 
 /// Writes both slices but for the first `sent` bytes, in one call when the socket has room for them.

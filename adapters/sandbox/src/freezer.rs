@@ -1,14 +1,10 @@
-//! Freezing idle instances: one at a time, by a thread of its own that pauses after each.
+//! What is done to idle instances: one at a time, by a thread of its own that pauses after each.
 //!
-//! The kernel wakes each process of an instance to have it stop, which takes about as long as a call. When hundreds of
-//! instances become idle in the same moment, calls to others must not wait until the last of them has stopped.
+//! The kernel wakes each process of an instance to have it stop, which takes about as long as a call, and so does moving
+//! it to another control group. When hundreds of instances become idle in the same moment, calls to others must not wait
+//! until the last of them has stopped.
 
-use std::{
-    io,
-    sync::{Arc, Weak, mpsc},
-    thread,
-    time::Duration,
-};
+use std::{io, sync::mpsc, thread, time::Duration};
 
 /// What can be frozen while it is idle.
 pub trait Sleeper: Send + Sync {
@@ -16,8 +12,11 @@ pub trait Sleeper: Send + Sync {
     fn fall_asleep(&self);
 }
 
-/// Where the sleepers queue. The thread ends with it.
-pub struct Freezer(mpsc::Sender<Weak<dyn Sleeper>>);
+/// Something to be done, which says whether it may have kept others from the processor.
+type Chore = Box<dyn FnOnce() -> bool + Send>;
+
+/// Where the chores queue. The thread ends with it.
+pub struct Freezer(mpsc::Sender<Chore>);
 
 /// Between two of them: a short call meets at most one. The thread has the priority of all others, because a call may
 /// wait for the lock of the instance that is being frozen.
@@ -25,24 +24,23 @@ const PAUSE: Duration = Duration::from_micros(500);
 
 impl Freezer {
     pub fn start() -> io::Result<Self> {
-        let (queue, sleepers) = mpsc::channel();
-        thread::Builder::new().name("freezer".into()).spawn(move || freeze(&sleepers))?;
+        let (queue, chores) = mpsc::channel();
+        thread::Builder::new().name("freezer".into()).spawn(move || work(&chores))?;
         Ok(Self(queue))
     }
 
-    pub fn queue(&self, sleeper: &Arc<dyn Sleeper>) {
-        if self.0.send(Arc::downgrade(sleeper)).is_err() {
+    /// `chore` must not keep alive what it is about.
+    pub fn queue(&self, chore: impl FnOnce() -> bool + Send + 'static) {
+        if let Err(mpsc::SendError(chore)) = self.0.send(Box::new(chore)) {
             tracing::warn!("the thread that freezes instances is gone");
-            sleeper.fall_asleep();
+            chore();
         }
     }
 }
 
-fn freeze(sleepers: &mpsc::Receiver<Weak<dyn Sleeper>>) {
-    while let Ok(sleeper) = sleepers.recv() {
-        if let Some(sleeper) = sleeper.upgrade() {
-            sleeper.fall_asleep();
-            drop(sleeper);
+fn work(chores: &mpsc::Receiver<Chore>) {
+    while let Ok(chore) = chores.recv() {
+        if chore() {
             thread::sleep(PAUSE);
         }
     }
@@ -51,35 +49,21 @@ fn freeze(sleepers: &mpsc::Receiver<Weak<dyn Sleeper>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Barrier;
-
-    struct Told(u32, mpsc::Sender<u32>);
-
-    impl Sleeper for Told {
-        fn fall_asleep(&self) {
-            self.1.send(self.0).unwrap();
-        }
-    }
-
-    impl Sleeper for Barrier {
-        fn fall_asleep(&self) {
-            self.wait();
-        }
-    }
+    use std::sync::{Arc, Barrier};
 
     #[test]
-    fn those_who_are_left_fall_asleep_in_turn() {
+    fn what_is_queued_is_done_in_turn_and_to_the_end() {
         let freezer = Freezer::start().unwrap();
         let barrier = Arc::new(Barrier::new(2));
-        let first: Arc<dyn Sleeper> = barrier.clone();
-        freezer.queue(&first);
+        let waiting = barrier.clone();
+        freezer.queue(move || waiting.wait().is_leader());
         let (tell, told) = mpsc::channel();
-        let mut sleepers: Vec<Arc<dyn Sleeper>> =
-            (0..5).map(|number| Arc::new(Told(number, tell.clone())) as _).collect();
-        sleepers.iter().for_each(|sleeper| freezer.queue(sleeper));
-        drop((sleepers.remove(2), tell, freezer));
+        for number in 0..5 {
+            let tell = tell.clone();
+            freezer.queue(move || tell.send(number).is_ok_and(|()| number % 2 == 0));
+        }
+        drop((tell, freezer));
         barrier.wait();
-        let order: Vec<u32> = (0..4).map(|_| told.recv_timeout(Duration::from_secs(60)).unwrap()).collect();
-        assert_eq!(order, [0, 1, 3, 4]);
+        assert_eq!(told.iter().collect::<Vec<u32>>(), [0, 1, 2, 3, 4]);
     }
 }

@@ -79,7 +79,7 @@ impl<E: Enclosure> SequentialInstance<E> {
         let heard = tokio::select! {
             biased;
             heard = talk => Some(heard),
-            () = time.over() => None,
+            () = self.life.over(time) => None,
         };
         let limit = self.life.response_limit;
         match heard {

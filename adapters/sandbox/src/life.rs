@@ -1,6 +1,12 @@
 //! What instances have in common, however they take their calls: whether they work, sleep or are done for.
 
-use crate::{freezer::Sleeper, limit::Ageing, log::Limits, start};
+use crate::{
+    freezer::Sleeper,
+    limit::{Ageing, Allowance},
+    log::Limits,
+    share::Occasion,
+    start,
+};
 use sluice_domain::{Failure, FailureKind, InstanceId};
 use sluice_ports::InstanceSpec;
 use std::{
@@ -8,7 +14,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What an instance's processes live in. Dropping it ends them.
@@ -17,9 +23,11 @@ pub trait Enclosure: Send + Sync + 'static {
     fn kill(&self);
     fn set_frozen(&self, frozen: bool);
     /// Has an idle instance fall asleep, now or when there is time for it.
-    fn put_to_sleep(&self, sleeper: Arc<dyn Sleeper>) {
+    fn put_to_sleep(self: Arc<Self>, sleeper: Arc<dyn Sleeper>) {
         sleeper.fall_asleep();
     }
+    /// Has it looked at whose share of the processor it is to use, when there is time for it.
+    fn review_share(self: Arc<Self>, _occasion: Occasion) {}
     /// The most memory it has held, in bytes.
     fn memory_peak(&self) -> u64;
     /// Kills for want of memory up to now are not the reason of a later end.
@@ -76,10 +84,11 @@ impl<E: Enclosure> Drop for Thaw<'_, E> {
 }
 
 /// Whether it works or sleeps. One lock over both, because a freeze and a call may come at the same instant.
-#[derive(Default)]
 struct Activity {
     calls: u32,
     rest: Rest,
+    /// When its share of the processor was looked at, or it was woken since.
+    reviewed: Instant,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -91,6 +100,9 @@ enum Rest {
     Frozen,
 }
 
+/// How long an instance is awake between two looks at its share of the processor.
+const TURN: Duration = Duration::from_secs(1);
+
 impl<E: Enclosure> Life<E> {
     pub fn new(spec: &InstanceSpec, enclosure: Arc<E>) -> Self {
         Self {
@@ -99,7 +111,7 @@ impl<E: Enclosure> Life<E> {
             log_limits: start::log_limits(spec),
             response_limit: spec.response_limit,
             ageing: Ageing::default(),
-            activity: Mutex::default(),
+            activity: Mutex::new(Activity { calls: 0, rest: Rest::Awake, reviewed: Instant::now() }),
             usable: AtomicBool::new(true),
             served: AtomicBool::new(false),
             memory_seen: AtomicU64::new(0),
@@ -111,8 +123,18 @@ impl<E: Enclosure> Life<E> {
     pub fn begin(&self) -> Thaw<'_, E> {
         let mut activity = self.activity.lock().expect("activity lock");
         activity.calls += 1;
-        let was = std::mem::take(&mut activity.rest);
-        Thaw((was == Rest::Frozen).then_some(&*self.enclosure))
+        let was_frozen = std::mem::take(&mut activity.rest) == Rest::Frozen;
+        let now = Instant::now();
+        let is_due = now.duration_since(activity.reviewed) >= TURN;
+        if was_frozen || is_due {
+            activity.reviewed = now;
+        }
+        drop(activity);
+        // Who is frozen was looked at before that.
+        if is_due && !was_frozen {
+            self.enclosure.clone().review_share(Occasion::Turn);
+        }
+        Thaw(was_frozen.then_some(&*self.enclosure))
     }
 
     /// Marks the end of a call. True if no other is running.
@@ -121,6 +143,11 @@ impl<E: Enclosure> Life<E> {
         activity.calls -= 1;
         self.served.store(true, Ordering::Relaxed);
         activity.calls == 0
+    }
+
+    /// Returns when the time of a call is over.
+    pub async fn over(&self, time: &Allowance<'_>) {
+        time.over(|| self.enclosure.clone().review_share(Occasion::LongCall)).await;
     }
 
     /// No call has ended yet.
@@ -141,7 +168,7 @@ impl<E: Enclosure> Life<E> {
             }
             activity.rest = Rest::Drowsy;
         }
-        self.enclosure.put_to_sleep(self.clone());
+        self.enclosure.clone().put_to_sleep(self.clone());
     }
 
     pub fn is_usable(&self) -> bool {

@@ -22,6 +22,10 @@ pub struct Allowance<'a> {
     limit: Duration,
 }
 
+/// When a call has gone on for long enough to say so. Then ever more seldom, down to the last pause.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const LAST_PAUSE: Duration = Duration::from_millis(500);
+
 impl Ageing {
     /// Makes the running calls older.
     pub fn add(&self, by: Duration) {
@@ -40,15 +44,23 @@ impl Ageing {
 }
 
 impl Allowance<'_> {
-    /// Returns when the time is over.
-    pub async fn over(&self) {
+    /// Returns when the time is over; says now and then that it is not.
+    pub async fn over(&self, mut goes_on: impl FnMut()) {
+        let (mut look, mut pause) = (FIRST_LOOK, FIRST_LOOK);
         loop {
             // Before the total is read, so that nothing is added unseen.
             let added = self.ageing.added.notified();
             let Some(left) = self.limit.checked_sub(self.aged()) else { return };
             tokio::select! {
                 biased;
-                () = tokio::time::sleep_until((self.began + left).into()) => return,
+                () = tokio::time::sleep_until((self.began + left.min(look)).into()) => {
+                    if left <= look {
+                        return;
+                    }
+                    goes_on();
+                    pause = (2 * pause).min(LAST_PAUSE);
+                    look = self.began.elapsed() + pause;
+                }
                 () = added => {}
             }
         }
@@ -76,8 +88,8 @@ mod tests {
         let aged = async { ageing.add(Duration::from_secs(61)) };
         tokio::select! {
             biased;
-            () = long.over() => panic!("the long call is over"),
-            () = short.over() => {}
+            () = long.over(|| {}) => panic!("the long call is over"),
+            () = short.over(|| {}) => {}
             () = async { aged.await; std::future::pending().await } => {}
         }
         assert_eq!(short.spent(), Duration::from_secs(60));
@@ -87,11 +99,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn that_a_call_goes_on_is_said_ever_more_seldom() {
+        let ageing = Ageing::default();
+        let call = ageing.allow(Duration::from_secs(60));
+        let (mut said, enough) = (0, Notify::new());
+        let goes_on = || {
+            said += 1;
+            if said == 3 {
+                enough.notify_one();
+            }
+        };
+        tokio::select! {
+            () = call.over(goes_on) => panic!("the call is over"),
+            () = enough.notified() => {}
+        }
+        assert!(call.spent() >= 7 * FIRST_LOOK, "after one, two and four times the first pause");
+    }
+
+    #[tokio::test]
     async fn real_time_counts_too() {
         let ageing = Ageing::default();
         let call = ageing.allow(Duration::from_secs(60));
         ageing.add(Duration::from_millis(59_995));
-        call.over().await;
+        call.over(|| {}).await;
         assert_eq!(call.spent(), Duration::from_secs(60));
     }
 }

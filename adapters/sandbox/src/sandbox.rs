@@ -5,20 +5,21 @@ use crate::{
     connection::{Connection, FarEnds},
     freezer::{Freezer, Sleeper},
     life::{Enclosure, process_exited},
+    share::Occasion,
     slots::{Slot, Slots},
     sys,
     wire::{Order, Process},
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec},
-    process::Signal,
+    process::{Pid, Signal},
 };
 use sluice_domain::{Failure, FailureKind};
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -39,8 +40,12 @@ pub struct Sandbox {
     id: u64,
     first: OwnedFd,
     slot: Mutex<Option<Slot>>,
+    /// The process that takes its calls.
+    process: OnceLock<Pid>,
     killed: AtomicBool,
     oom_seen: AtomicU64,
+    /// A look at its share of the processor is queued.
+    in_review: AtomicBool,
     maker: Arc<Maker>,
 }
 
@@ -60,8 +65,10 @@ impl Maker {
             id,
             first,
             slot: Mutex::new(Some(slot)),
+            process: OnceLock::new(),
             killed: AtomicBool::new(false),
             oom_seen: AtomicU64::new(0),
+            in_review: AtomicBool::new(false),
             maker: self.clone(),
         }))
     }
@@ -103,6 +110,27 @@ impl Sandbox {
         self.slot.lock().expect("slot lock").as_mut().map(work)
     }
 
+    /// The process that takes its calls is known, or cannot be known.
+    pub fn note_process(&self, process: Option<Pid>) {
+        if let Some(process) = process {
+            let _ = self.process.set(process);
+        }
+    }
+
+    /// True if it was moved to another share of the processor.
+    fn review(&self, occasion: Occasion) -> bool {
+        // Not under the slot's lock: a call may want it.
+        let share = self.with_slot(|slot| slot.group.share()).flatten();
+        let (Some(share), Some(process)) = (share, self.process.get()) else { return false };
+        share.review(occasion, *process).unwrap_or_else(|error| {
+            // Those who are killed meanwhile are in no group.
+            if self.is_alive() {
+                tracing::warn!(%error, "could not review a sandbox's share of the processor");
+            }
+            false
+        })
+    }
+
     pub fn is_alive(&self) -> bool {
         if self.killed.load(Ordering::Acquire) {
             return false;
@@ -133,8 +161,26 @@ impl Enclosure for Sandbox {
         }
     }
 
-    fn put_to_sleep(&self, sleeper: Arc<dyn Sleeper>) {
-        self.maker.freezer.queue(&sleeper);
+    fn put_to_sleep(self: Arc<Self>, sleeper: Arc<dyn Sleeper>) {
+        let (sandbox, sleeper) = (Arc::downgrade(&self), Arc::downgrade(&sleeper));
+        self.maker.freezer.queue(move || {
+            if let Some(sandbox) = sandbox.upgrade() {
+                sandbox.review(Occasion::Turn);
+            }
+            sleeper.upgrade().inspect(|sleeper| sleeper.fall_asleep()).is_some()
+        });
+    }
+
+    fn review_share(self: Arc<Self>, occasion: Occasion) {
+        if self.in_review.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let sandbox = Arc::downgrade(&self);
+        self.maker.freezer.queue(move || {
+            let Some(sandbox) = sandbox.upgrade() else { return false };
+            sandbox.in_review.store(false, Ordering::Relaxed);
+            sandbox.review(occasion)
+        });
     }
 
     fn memory_peak(&self) -> u64 {

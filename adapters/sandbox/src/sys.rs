@@ -1,11 +1,13 @@
 //! System calls that have no safe wrapper in the crates we use.
 
+use rustix::process::Pid;
 use std::{
     ffi::CString,
     fs::{File, OpenOptions},
     io,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     path::Path,
+    time::Duration,
 };
 
 pub const RDONLY: u64 = 1;
@@ -215,6 +217,20 @@ pub fn set_scheduling(thread: i32, attributes: &libc::sched_attr) -> io::Result<
     // SAFETY: `attributes` has the layout that its size member says, and outlives the call.
     check(unsafe { libc::syscall(libc::SYS_sched_setattr, thread, attributes, 0) })?;
     Ok(())
+}
+
+/// Processor time that the threads of a process have used.
+pub fn time_used(process: Pid) -> io::Result<Duration> {
+    let mut clock = 0;
+    // SAFETY: writes the number of a clock to a value of ours. What it returns is not in `errno`.
+    let error = unsafe { libc::clock_getcpuclockid(process.as_raw_pid(), &raw mut clock) };
+    if error != 0 {
+        return Err(io::Error::from_raw_os_error(error));
+    }
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes to a value of ours.
+    check(unsafe { libc::clock_gettime(clock, &raw mut time) }.into())?;
+    Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
 
 /// Becomes another user and group, with no others besides.

@@ -1,7 +1,7 @@
 //! Instances whose process is the test itself: it reads requests and says what a bootstrap would.
 
 use super::*;
-use crate::{connection::FarEnds, freezer::Sleeper, life::process_exited};
+use crate::{connection::FarEnds, freezer::Sleeper, life::process_exited, share::Occasion};
 use sluice_domain::{AccountId, Dialect, FunctionConfig, FunctionKey, Region, RequestId, RevisionKey, Scope};
 use std::{
     io::{Read, Write},
@@ -28,6 +28,7 @@ struct Cell {
     freezing: std::sync::Mutex<Option<Freezing>>,
     killed: AtomicBool,
     out_of_memory: AtomicBool,
+    reviewed: std::sync::Mutex<Vec<Occasion>>,
 }
 
 struct Freezing {
@@ -54,11 +55,14 @@ impl Enclosure for Cell {
             self.found.store(rustix::io::ioctl_fionread(&self.control).unwrap(), Ordering::SeqCst);
         }
     }
-    fn put_to_sleep(&self, sleeper: Arc<dyn Sleeper>) {
+    fn put_to_sleep(self: Arc<Self>, sleeper: Arc<dyn Sleeper>) {
         match self.drowsy.lock().unwrap().as_mut() {
             Some(drowsy) => drowsy.push(sleeper),
             None => sleeper.fall_asleep(),
         }
+    }
+    fn review_share(self: Arc<Self>, occasion: Occasion) {
+        self.reviewed.lock().unwrap().push(occasion);
     }
     fn memory_peak(&self) -> u64 {
         7 << 20
@@ -139,6 +143,7 @@ impl World {
             freezing: Default::default(),
             killed: AtomicBool::new(false),
             out_of_memory: AtomicBool::new(false),
+            reviewed: std::sync::Mutex::default(),
         });
         let instance = open(&spec(concurrency), connection, cell.clone()).unwrap();
         Self { instance, cell, control, log: log.into() }
@@ -428,6 +433,22 @@ async fn a_call_that_is_given_up_at_once_leaves_nothing_frozen() {
         call.qualifier = "q".repeat(300);
         assert_eq!(kind(&world.instance.call(call).await), FailureKind::Internal);
         assert!(!world.cell.frozen.load(Ordering::SeqCst));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_goes_on_has_its_share_reviewed() {
+    for concurrency in [1, 10] {
+        let world = World::new(concurrency);
+        let reviewed = || world.cell.reviewed.lock().unwrap().clone();
+        let running = world.begin("", MINUTE);
+        let tag = world.asked().await.tag;
+        while reviewed().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        world.say(tag, b'r', "");
+        running.await.unwrap();
+        assert!(reviewed().iter().all(|occasion| *occasion == Occasion::LongCall));
     }
 }
 
