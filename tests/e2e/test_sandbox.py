@@ -290,7 +290,7 @@ def resting(scf, scf_function, server):
 def test_processor_time_goes_by_memory(scf, resting):
     (small, small_mark, _), (large, large_mark, _) = resting(MemorySize=128), resting(MemorySize=1024)
     until = time.time() + 4
-    burn = lambda name, mark: scf.invoke(name, {"mark": mark, "children": 4, "until": until}).value  # noqa: E731
+    burn = lambda name, mark: scf.invoke(name, {"mark": mark, "children": os.cpu_count(), "until": until}).value  # noqa: E731
     calls = [Background(burn, small, small_mark), Background(burn, large, large_mark)]
     used_by_small, used_by_large = [call.result() for call in calls]
     assert used_by_small > 0, "nobody starves"
@@ -312,7 +312,7 @@ def test_who_works_gets_a_share_of_its_own_and_who_is_light_shares(scf, resting,
     call.result()
     assert time.time() >= until, "the call took as long as it was to"
     # Its next rest is that of one who has worked; the one after that is not.
-    wait_until(lambda: scf.invoke(name, {"mark": mark}).value is not None and shares() == {common}, 20, "it is light")
+    wait_until(lambda: scf.invoke(name, {"mark": mark}).value is not None and shares() == {common}, 20, "it is light", 0.7)
 
 
 def test_who_works_after_its_call_gets_a_share_of_its_own(scf, scf_function, server):
@@ -339,7 +339,7 @@ def test_who_works_after_its_call_gets_a_share_of_its_own(scf, scf_function, ser
         scf.invoke(name, {"mark": mark})
         return host.processor_group(process) != common
 
-    wait_until(moved, 9, "its thread was noticed between short calls")
+    wait_until(moved, 9, "its thread was noticed between short calls", 0.3)
 
 
 def test_a_timeout_takes_the_whole_tree_with_it(scf, box):

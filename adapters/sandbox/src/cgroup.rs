@@ -208,9 +208,11 @@ impl Hierarchy {
         Ok(group)
     }
 
-    /// On a v2 host there is but one tree, and moving between groups for processor time would leave the memory behind.
+    /// Only where processor time has a tree to itself: moving between groups would leave the memory behind, and the
+    /// other limits. And only with the v2 tree beside it, which counts what is used.
     fn share(&self, id: &str) -> Option<Arc<Share>> {
-        let Some((freeze, Freezer::V2)) = self.freeze.as_ref().filter(|_| !self.is_v2) else { return None };
+        let is_apart = self.cpu != self.memory && self.cpu != self.pids;
+        let Some((freeze, Freezer::V2)) = self.freeze.as_ref().filter(|_| is_apart) else { return None };
         let at = |root: &Path| root.join(&self.name).join(id);
         Some(Arc::new(Share::new(Paths {
             common: self.cpu.join(&self.name),

@@ -46,6 +46,8 @@ pub struct Sandbox {
     oom_seen: AtomicU64,
     /// A look at its share of the processor is queued.
     in_review: AtomicBool,
+    /// That such a look failed was said.
+    warned: AtomicBool,
     maker: Arc<Maker>,
 }
 
@@ -69,6 +71,7 @@ impl Maker {
             killed: AtomicBool::new(false),
             oom_seen: AtomicU64::new(0),
             in_review: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
             maker: self.clone(),
         }))
     }
@@ -112,19 +115,21 @@ impl Sandbox {
 
     /// The process that takes its calls is known, or cannot be known.
     pub fn note_process(&self, process: Option<Pid>) {
-        if let Some(process) = process {
-            let _ = self.process.set(process);
+        let Some(process) = process else { return };
+        let _ = self.process.set(process);
+        if let Some(share) = self.with_slot(|slot| slot.group.share()).flatten() {
+            share.begin(process);
         }
     }
 
     /// True if it was moved to another share of the processor.
     fn review(&self, occasion: Occasion) -> bool {
         // Not under the slot's lock: a call may want it.
-        let share = self.with_slot(|slot| slot.group.share()).flatten();
-        let (Some(share), Some(process)) = (share, self.process.get()) else { return false };
-        share.review(occasion, *process).unwrap_or_else(|error| {
+        let share = self.with_slot(|slot| slot.group.share().map(|share| (share, slot.uid))).flatten();
+        let (Some((share, uid)), Some(process)) = (share, self.process.get()) else { return false };
+        share.review(occasion, *process, uid).unwrap_or_else(|error| {
             // Those who are killed meanwhile are in no group.
-            if self.is_alive() {
+            if self.is_alive() && !self.warned.swap(true, Ordering::Relaxed) {
                 tracing::warn!(%error, "could not review a sandbox's share of the processor");
             }
             false

@@ -14,7 +14,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Mutex,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// The groups that one sandbox's processes may be in. They are born in their own.
@@ -41,13 +41,44 @@ pub struct Paths {
 
 #[derive(Debug)]
 struct Known {
-    /// Time used by the process that takes the calls, up to the last review; none before the first.
-    of_one: Option<Duration>,
-    /// Time used by all, up to the last review that asked for it.
-    of_all: Option<Duration>,
+    at_last_look: Used,
+    looked: Instant,
+    at_last_turn: Used,
+    /// Since the time of all was asked for.
+    turns: u32,
     is_own: bool,
-    /// It was seen to work since it was last looked at as a whole.
-    has_worked: bool,
+    /// For how many turns it stays in its own although it is not seen to work.
+    stays: u32,
+}
+
+/// Processor time used up to a review.
+#[derive(Debug, Default)]
+struct Used {
+    /// By the process that takes the calls.
+    by_one: Option<Duration>,
+    by_all: Option<Duration>,
+}
+
+/// The processor time that a review finds.
+#[derive(Clone, Copy)]
+enum Reading {
+    /// There is one process, so it is its own.
+    OfOne(Duration),
+    /// With what other processes have used, of which some may be there now.
+    OfAll { used: Duration, is_alone: bool },
+}
+
+impl Used {
+    /// Whether that much has been used since the last reading of the kind.
+    fn advance(&mut self, reading: Reading, much: Duration) -> bool {
+        match reading {
+            Reading::OfOne(used) => self.by_one.replace(used).is_some_and(|before| used.saturating_sub(before) >= much),
+            Reading::OfAll { used, is_alone } => {
+                // How much of it is new is not known the first time.
+                self.by_all.replace(used).map_or(!is_alone, |before| used.saturating_sub(before) >= much)
+            }
+        }
+    }
 }
 
 /// What a review is made for.
@@ -61,49 +92,95 @@ pub enum Occasion {
 
 /// Who uses less than that between two reviews is light.
 const LIGHT: Duration = Duration::from_millis(10);
+/// Looks at a long call are no closer together, however many calls there are at once: little is used between two that are.
+const CLOSEST: Duration = Duration::from_millis(20);
+/// After so long without a look, or so many turns, the time of all is asked for: processes that come and go between two
+/// looks are seen in no other way.
+const LONG: Duration = Duration::from_millis(200);
+const MANY_TURNS: u32 = 16;
 /// How often those who were born meanwhile are looked for.
 const ROUNDS: usize = 16;
 
 impl Share {
     pub fn new(paths: Paths) -> Self {
-        let known = Known { of_one: None, of_all: None, is_own: true, has_worked: false };
+        let known = Known {
+            at_last_look: Used::default(),
+            looked: Instant::now(),
+            at_last_turn: Used::default(),
+            turns: 0,
+            is_own: true,
+            stays: 0,
+        };
         Self { paths, tasks: Opened::default(), all_used: Opened::default(), known: Mutex::new(known) }
     }
 
-    /// Moves the sandbox to where it belongs by what it has used since the last review. `process` is the one that takes
-    /// its calls. True if it was moved.
-    pub fn review(&self, occasion: Occasion, process: Pid) -> io::Result<bool> {
+    /// What was used before was used for the start, as everyone does.
+    pub fn begin(&self, process: Pid) {
         let mut known = self.known.lock().expect("share lock");
-        let works = if self.is_alone(process)? {
-            let used = sys::time_used(process)?;
-            // What was used before the first review was used for the start, as everyone does.
-            known.of_one.replace(used).is_some_and(|before| used.saturating_sub(before) >= LIGHT)
+        let used = sys::time_used(process).ok();
+        (known.at_last_look.by_one, known.at_last_turn.by_one) = (used, used);
+    }
+
+    /// Moves the sandbox to where it belongs by what it has used since the last review. `process` is the one that takes
+    /// its calls, `uid` the user that all of its processes are. True if any was moved.
+    pub fn review(&self, occasion: Occasion, process: Pid, uid: u32) -> io::Result<bool> {
+        let mut known = self.known.lock().expect("share lock");
+        let now = Instant::now();
+        let pause = now - std::mem::replace(&mut known.looked, now);
+        if occasion == Occasion::LongCall && pause < CLOSEST {
+            known.looked = now - pause;
+            return Ok(false);
+        }
+        let is_turn = occasion == Occasion::Turn;
+        known.turns += u32::from(is_turn);
+        let ask_for_all = if is_turn { known.turns >= MANY_TURNS } else { pause >= LONG };
+        let reading = self.read(process, uid, ask_for_all)?;
+        let looks_busy = known.at_last_look.advance(reading, LIGHT);
+        let own = if is_turn {
+            // A reading of all may be older than a turn.
+            let turns = if matches!(reading, Reading::OfAll { .. }) { std::mem::take(&mut known.turns) } else { 1 };
+            if known.at_last_turn.advance(reading, LIGHT * turns) {
+                let is_hidden = matches!(reading, Reading::OfAll { is_alone: true, .. });
+                known.stays = known.stays.max(if is_hidden { turns } else { 1 });
+            }
+            let stays = known.stays > 0;
+            known.stays = known.stays.saturating_sub(1);
+            stays
         } else {
-            // The kernel takes a tenth of a millisecond to add this up.
-            let used = self.used_by_all()?;
-            known.of_all.replace(used).is_none_or(|before| used.saturating_sub(before) >= LIGHT)
-        };
-        known.has_worked |= works;
-        let own = match occasion {
-            Occasion::LongCall => known.is_own || works,
-            Occasion::Turn => std::mem::take(&mut known.has_worked),
+            known.stays = known.stays.max(u32::from(looks_busy));
+            known.is_own || looks_busy
         };
         if own == known.is_own {
             return Ok(false);
         }
-        self.move_all(if own { &self.paths.own } else { &self.paths.common })?;
-        known.is_own = own;
+        if self.move_all(if own { &self.paths.own } else { &self.paths.common })? {
+            known.is_own = own;
+        } else {
+            // Some have escaped. Who does that is no light one; the next review tries again.
+            known.stays = known.stays.max(1);
+        }
         Ok(true)
     }
 
+    fn read(&self, process: Pid, uid: u32, ask_for_all: bool) -> io::Result<Reading> {
+        let is_alone = self.is_alone(process, uid)?;
+        if is_alone && !ask_for_all {
+            return Ok(Reading::OfOne(sys::time_used(process)?));
+        }
+        // The kernel takes a tenth of a millisecond to add this up.
+        Ok(Reading::OfAll { used: self.used_by_all()?, is_alone })
+    }
+
     /// Nothing else runs in the sandbox than the threads of this process, and the sandbox's first.
-    fn is_alone(&self, process: Pid) -> io::Result<bool> {
+    fn is_alone(&self, process: Pid, uid: u32) -> io::Result<bool> {
         let mut text = [0u8; 24];
         let text = self.tasks.read(&mut text, || self.paths.tasks.join("pids.current"));
         let tasks: u64 = text.trim().parse().map_err(io::Error::other)?;
+        // A child may have taken its place, and its number may be another's by now.
+        let Ok(directory) = fs::metadata(format!("/proc/{process}/task")) else { return Ok(false) };
         // A directory has as many links as it has directories in it, and two more.
-        let threads = fs::metadata(format!("/proc/{process}/task"))?.nlink() - 2;
-        Ok(tasks <= threads + 1)
+        let threads = directory.nlink().saturating_sub(2);
+        Ok(directory.uid() == uid && tasks <= threads + 1)
     }
 
     fn used_by_all(&self) -> io::Result<Duration> {
@@ -114,25 +191,29 @@ impl Share {
     }
 
     /// Children are born where their parent is, so after a round in which nobody new was found all have been moved.
-    fn move_all(&self, to: &Path) -> io::Result<()> {
+    /// False if that did not happen.
+    fn move_all(&self, to: &Path) -> io::Result<bool> {
         let door = to.join("cgroup.procs");
         let mut moved = HashSet::new();
         for _ in 0..ROUNDS {
             let members = fs::read_to_string(self.paths.members.join("cgroup.procs"))?;
             let new: Vec<&str> = members.lines().filter(|process| !moved.contains(*process)).collect();
             if new.is_empty() {
-                break;
+                return Ok(true);
             }
             for process in new {
-                match fs::write(&door, process) {
+                match fs::write(&door, process).map_err(|error| error.raw_os_error()) {
+                    // Older kernels do not move a process while it starts a thread.
+                    Err(Some(libc::EINVAL)) => continue,
                     // It has ended meanwhile.
-                    Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
-                    other => other?,
-                }
-                moved.insert(process.to_owned());
+                    Ok(()) | Err(Some(libc::ESRCH)) => moved.insert(process.to_owned()),
+                    Err(code) => {
+                        return Err(code.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error));
+                    }
+                };
             }
         }
-        Ok(())
+        Ok(false)
     }
 }
 
@@ -183,11 +264,21 @@ mod tests {
             Pid::from_child(&self.child)
         }
 
+        fn uid(&self) -> u32 {
+            rustix::process::getuid().as_raw()
+        }
+
+        /// A look at a long call, a while after the last.
+        fn look(&self) -> Option<&str> {
+            self.share.known.lock().unwrap().looked -= CLOSEST;
+            self.review(Occasion::LongCall)
+        }
+
         /// Where it is after a review, if it was moved.
         fn review(&self, occasion: Occasion) -> Option<&str> {
             let doors = ["common", "own"].map(|name| (name, self.root.path().join(name).join("cgroup.procs")));
             doors.iter().for_each(|(_, door)| drop(fs::remove_file(door)));
-            let moved = self.share.review(occasion, self.process()).unwrap();
+            let moved = self.share.review(occasion, self.process(), self.uid()).unwrap();
             let to = doors.iter().find(|(_, door)| door.exists()).map(|(name, _)| *name);
             assert_eq!(moved, to.is_some());
             to
@@ -201,30 +292,56 @@ mod tests {
         }
     }
 
+    /// Waits until the process has used that much more.
+    fn uses(process: Pid, much: Duration) {
+        let before = sys::time_used(process).unwrap();
+        while sys::time_used(process).unwrap() < before + much {
+            std::thread::yield_now();
+        }
+    }
+
     #[test]
     fn who_rests_after_its_start_is_light() {
         let world = World::new("exec sleep 60");
-        assert_eq!(world.review(Occasion::LongCall), None);
+        world.share.begin(world.process());
+        assert_eq!(world.look(), None);
         assert_eq!(world.review(Occasion::Turn), Some("common"));
         assert_eq!(world.review(Occasion::Turn), None);
     }
 
     #[test]
+    fn who_works_from_birth_stays_in_its_own() {
+        let world = World::new("while :; do :; done");
+        world.share.begin(world.process());
+        uses(world.process(), 2 * LIGHT);
+        assert_eq!(world.review(Occasion::Turn), None);
+        assert!(world.share.known.lock().unwrap().is_own);
+    }
+
+    #[test]
     fn who_works_is_moved_at_once_and_moved_back_after_a_whole_turn_without() {
         let world = World::new("while :; do :; done");
-        let works = |from: Duration| {
-            while sys::time_used(world.process()).unwrap() < from + 2 * LIGHT {
-                std::thread::yield_now();
-            }
-        };
         assert_eq!(world.review(Occasion::Turn), Some("common"));
-        works(sys::time_used(world.process()).unwrap());
-        assert_eq!(world.review(Occasion::LongCall), Some("own"));
+        uses(world.process(), 2 * LIGHT);
+        assert_eq!(world.look(), Some("own"));
         rustix::process::kill_process(world.process(), rustix::process::Signal::STOP).unwrap();
         rustix::process::waitpid(Some(world.process()), rustix::process::WaitOptions::UNTRACED).unwrap();
-        let _ = world.review(Occasion::LongCall);
+        let _ = world.look();
         assert_eq!(world.review(Occasion::Turn), None, "it has worked since the last turn");
         assert_eq!(world.review(Occasion::Turn), Some("common"));
+    }
+
+    #[test]
+    fn many_looks_hide_no_work() {
+        let world = World::new("while :; do :; done");
+        assert_eq!(world.review(Occasion::Turn), Some("common"));
+        // As with many calls at once: each look finds that little was used since the one before.
+        for _ in 0..5 {
+            uses(world.process(), LIGHT / 4);
+            world.share.known.lock().unwrap().at_last_look = Used::default();
+            let _ = world.review(Occasion::LongCall);
+        }
+        assert_eq!(world.review(Occasion::Turn), Some("own"), "a turn counts from the turn before");
     }
 
     #[test]
@@ -233,7 +350,7 @@ mod tests {
         assert_eq!(world.review(Occasion::Turn), Some("common"));
         world.has_tasks(3);
         world.all_have_used(700_000);
-        assert_eq!(world.review(Occasion::LongCall), Some("own"), "nobody knows how much of it is new");
+        assert_eq!(world.look(), Some("own"), "nobody knows how much of it is new");
         assert_eq!(world.review(Occasion::Turn), None);
         world.all_have_used(709_999);
         assert_eq!(world.review(Occasion::Turn), Some("common"));
@@ -242,12 +359,40 @@ mod tests {
     }
 
     #[test]
+    fn children_that_come_and_go_between_looks_are_found_out() {
+        let world = World::new("exec sleep 60");
+        assert_eq!(world.review(Occasion::Turn), Some("common"));
+        let later = |micros| {
+            world.all_have_used(micros);
+            world.share.known.lock().unwrap().looked -= LONG;
+            world.review(Occasion::LongCall)
+        };
+        assert_eq!((later(500_000), later(509_999), later(519_999)), (None, None, Some("own")));
+        for turn in 1..=4 * MANY_TURNS {
+            // A little more than a light one uses, in each turn.
+            world.all_have_used(519_999 + u64::from(turn) * 10_001);
+            let _ = world.review(Occasion::Turn);
+        }
+        assert!(world.share.known.lock().unwrap().is_own, "the last of them asked for all");
+    }
+
+    #[test]
+    fn the_number_of_a_process_may_be_another_users_or_nobodys() {
+        let world = World::new("exec sleep 60");
+        world.all_have_used(0);
+        let stranger = |process| world.share.read(process, world.uid() + 1, false).unwrap();
+        assert!(matches!(stranger(world.process()), Reading::OfAll { is_alone: false, .. }));
+        let gone = world.share.read(Pid::from_raw(i32::MAX).unwrap(), world.uid(), false).unwrap();
+        assert!(matches!(gone, Reading::OfAll { is_alone: false, .. }));
+    }
+
+    #[test]
     fn what_cannot_be_told_is_an_error_and_moves_nobody() {
         let world = World::new("exec sleep 60");
         world.has_tasks(3);
-        world.share.review(Occasion::Turn, world.process()).unwrap_err();
+        world.share.review(Occasion::Turn, world.process(), world.uid()).unwrap_err();
         fs::write(world.root.path().join("tasks/pids.current"), "max").unwrap();
-        world.share.review(Occasion::Turn, world.process()).unwrap_err();
+        world.share.review(Occasion::Turn, world.process(), world.uid()).unwrap_err();
         assert!(!world.root.path().join("common/cgroup.procs").exists());
     }
 }
