@@ -20,7 +20,7 @@ use std::{
 /// The groups that one sandbox's processes may be in. They are born in their own.
 #[derive(Debug)]
 pub struct Share {
-    pub paths: Paths,
+    paths: Paths,
     tasks: Opened,
     all_used: Opened,
     known: Mutex<Known>,
@@ -126,11 +126,11 @@ impl Share {
     pub fn review(&self, occasion: Occasion, process: Pid, uid: u32) -> io::Result<bool> {
         let mut known = self.known.lock().expect("share lock");
         let now = Instant::now();
-        let pause = now - std::mem::replace(&mut known.looked, now);
+        let pause = now - known.looked;
         if occasion == Occasion::LongCall && pause < CLOSEST {
-            known.looked = now - pause;
             return Ok(false);
         }
+        known.looked = now;
         let is_turn = occasion == Occasion::Turn;
         known.turns += u32::from(is_turn);
         let ask_for_all = if is_turn { known.turns >= MANY_TURNS } else { pause >= LONG };
@@ -202,14 +202,12 @@ impl Share {
                 return Ok(true);
             }
             for process in new {
-                match fs::write(&door, process).map_err(|error| error.raw_os_error()) {
+                match fs::write(&door, process) {
                     // Older kernels do not move a process while it starts a thread.
-                    Err(Some(libc::EINVAL)) => continue,
-                    // It has ended meanwhile.
-                    Ok(()) | Err(Some(libc::ESRCH)) => moved.insert(process.to_owned()),
-                    Err(code) => {
-                        return Err(code.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error));
-                    }
+                    Err(error) if error.raw_os_error() == Some(libc::EINVAL) => continue,
+                    // One that has ended meanwhile need not be moved.
+                    Err(error) if error.raw_os_error() != Some(libc::ESRCH) => return Err(error),
+                    _ => moved.insert(process.to_owned()),
                 };
             }
         }
