@@ -12,6 +12,7 @@ import atexit
 import builtins
 import gc
 import importlib.util
+import io
 import json
 import keyword
 import logging
@@ -23,7 +24,6 @@ import struct
 import sys
 import time
 import traceback
-import warnings
 from types import CoroutineType
 
 _OWN_NEEDS = frozenset(sys.modules)
@@ -82,8 +82,7 @@ def main(fd=3):
     if hasattr(gc, "freeze"):
         gc.freeze()
     sys.dont_write_bytecode = True
-    sys.stdout = utf8_lines(sys.stdout, 1)
-    sys.stderr = utf8_lines(sys.stderr, 2)
+    open_streams()
     try:
         channel.send(BLANK, b"")
         serve(channel)
@@ -94,7 +93,9 @@ def main(fd=3):
 def serve(channel):
     kind, body = channel.receive()
     while kind == COMPILE:
-        compile_files(channel, json.loads(str(body, "utf-8")))
+        for path, content in about_package().compiled(json.loads(str(body, "utf-8"))):
+            channel.send(COMPILED, struct.pack("<H", len(path)) + path + content)
+        channel.send(DONE, b"")
         kind, body = channel.receive()
     function = start(channel, json.loads(str(body, "utf-8")))
     receive, send = channel.receive, channel.send
@@ -134,51 +135,40 @@ class Channel:
     def __init__(self, fd):
         os.set_inheritable(fd, False)
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=fd)
-        self.recv_into, self.sendall = self.sock.recv_into, self.sock.sendall
+        self.sendall = self.sock.sendall
         poll = select.poll()
         poll.register(fd, select.POLLIN)
         # A read that sleeps is also woken when the other end has taken the answer: a second time for each call.
         self.wait = poll.poll
-        self.buffer = bytearray(65536)
-        self.view = memoryview(self.buffer)
-        self.begin = self.end = 0
+        self.rest = b""  # what came with the last frame and belongs to the next
         self.owner = None  # the process that may answer, where children cannot be made to close the socket
 
     def receive(self):
-        """The next frame as (type, body). The body is a view that the next call may overwrite."""
-        begin = self.begin
-        if begin == self.end:
-            begin = self.begin = 0
+        """The next frame as (type, body)."""
+        frame = self.rest
+        if not frame:
             self.wait()
-            self.end = self.recv_into(self.buffer)
-            if not self.end:
-                os._exit(0)
-        if self.end - begin >= 5:
-            length, kind = HEADER.unpack_from(self.buffer, begin)
-            stop = begin + 4 + length
-            if stop <= self.end:
-                self.begin = stop
-                return kind, self.view[begin + 5 : stop]
-        return self._receive_in_parts()
+            frame = self._some()
+        if len(frame) >= 5:
+            length, kind = HEADER.unpack_from(frame)
+            if len(frame) == 4 + length:
+                self.rest = b""
+                return kind, frame[5:]
+        return self._receive_in_parts(frame)
 
-    def _receive_in_parts(self):
-        have = bytes(self.view[self.begin : self.end])
-        self.begin = self.end = 0
-        if len(have) < 5:
-            have += self._exactly(5 - len(have))
-        length, kind = HEADER.unpack_from(have)
-        return kind, self._exactly(length - 1, have[5:])
+    def _some(self, most=65536):
+        got = self.sock.recv(most)
+        if not got:
+            os._exit(0)
+        return got
 
-    def _exactly(self, size, have=b""):
-        whole = memoryview(bytearray(size))
-        at = len(have)
-        whole[:at] = have
-        while at < size:
-            got = self.recv_into(whole[at:])
-            if not got:
-                os._exit(0)
-            at += got
-        return whole
+    def _receive_in_parts(self, have):
+        parts = bytearray(have)
+        while len(parts) < 5 or len(parts) < 4 + HEADER.unpack_from(parts)[0]:
+            parts += self._some(1 << 20)
+        length, kind = HEADER.unpack_from(parts)
+        self.rest = bytes(parts[4 + length :])
+        return kind, bytes(memoryview(parts)[5 : 4 + length])
 
     def send(self, kind, body):
         if self.owner is not None and self.owner != os.getpid():
@@ -533,7 +523,7 @@ def load_module(code_dir, module_path, entry):
     if not os.path.isfile(path) and "/" not in module_path:
         path = os.path.join(code_dir, module_path.replace(".", "/") + ".py")
     if not os.path.isfile(path):
-        raise Missing(explain_missing(code_dir, module_path, entry))
+        raise Missing(about_package().explain_missing(code_dir, module_path, entry))
     parent, _, last = module_path.replace("/", ".").strip(".").rpartition(".")
     name = parent + "." + last if parent else last
     loaded = sys.modules.get(name)
@@ -567,35 +557,9 @@ def import_file(name, path):
     return module
 
 
-def explain_missing(code_dir, module_path, entry):
-    wanted = module_path + ".py"
-    text = "Cannot find '%s', the file of handler '%s'" % (os.path.join(code_dir, wanted), entry)
-    top, stem = sorted(os.listdir(code_dir)), os.path.basename(module_path)
-    others = [name for name in top if name.startswith(stem + ".") and not name.startswith(stem + ".py")]
-    if others:
-        return "%s. The package has '%s', but a Python function needs a .py file: %s" % (text, others[0], wanted)
-    folders = [name for name in top if os.path.isfile(os.path.join(code_dir, name, wanted))]
-    if len(folders) == 1:
-        return "%s. It is inside the folder '%s': zip the files, not the folder" % (text, folders[0])
-    return "%s. The package has at its root: %s" % (text, ", ".join(top[:10]) or "nothing")
-
-
-def compile_files(channel, job):
-    """Answers 'C': compiled files that are valid whatever the modification times are."""
-    warnings.simplefilter("ignore")
-    hashed = getattr(importlib.util, "source_hash", None)
-    for relative in job["files"] if hashed else ():
-        path = os.path.join(job["code_dir"], relative)
-        try:
-            with open(path, "rb") as file:
-                source = file.read()
-            code = compile(source, path, "exec", dont_inherit=True, optimize=0)
-            pyc = importlib._bootstrap_external._code_to_hash_pyc(code, hashed(source), False)
-            target = importlib.util.cache_from_source(relative, optimization="").encode()
-        except (SyntaxError, ValueError, OSError, RecursionError, MemoryError, OverflowError):
-            continue
-        channel.send(COMPILED, struct.pack("<H", len(target)) + target + bytes(pyc))
-    channel.send(DONE, b"")
+def about_package():
+    """What is seldom asked of a package."""
+    return import_file("<package>", os.path.join(os.path.dirname(os.path.abspath(__file__)), "package.py"))
 
 
 # --- values in and out -----------------------------------------------------------------------------------------
@@ -621,11 +585,25 @@ def other_to_json(value):
     raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
 
 
-_encode_json = json.JSONEncoder(ensure_ascii=False, default=other_to_json).encode
+_json_encoder = json.JSONEncoder(ensure_ascii=False, default=other_to_json)
+_open_containers = {}
+try:
+    # What `JSONEncoder.encode` makes anew for each value, which costs more than the encoding of a short one.
+    _json_parts = json.encoder.c_make_encoder(
+        _open_containers, other_to_json, json.encoder.encode_basestring, None, ": ", ", ", False, False, True
+    )
+except (AttributeError, TypeError):  # not CPython, or one that makes it otherwise
+
+    def _json_parts(value, _):
+        return (_json_encoder.encode(value),)
 
 
 def render_json(value):
-    text = _encode_json(value)
+    try:
+        text = "".join(_json_parts(value, 0))
+    except BaseException:
+        _open_containers.clear()  # those in which it failed would look like a circle the next time
+        raise
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:  # half a surrogate pair: valid in JSON only when escaped
@@ -695,18 +673,45 @@ def seconds(milliseconds):
 # --- the process ---------------------------------------------------------------------------------------------
 
 
-def utf8_lines(stream, fd):
-    """The stream, writing UTF-8 and each line at once, whatever the locale of the process."""
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-        return stream
-    return open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+_stdout = _stderr = None  # as they were opened
+_is_written = False  # whether anything was, to either, since they were last flushed
+
+
+class Output(io.BufferedWriter):
+    """What is below `sys.stdout` and `sys.stderr`."""
+
+    def write(self, data):
+        global _is_written
+        _is_written = True
+        return super().write(data)
+
+
+def open_streams():
+    """New text streams, UTF-8 and written line by line whatever the locale of the process. Those that a template has
+    opened remember what kind of file was behind their numbers."""
+    global _stdout, _stderr
+    sys.stdout = sys.__stdout__ = _stdout = open_stream(1, "<stdout>")
+    sys.stderr = sys.__stderr__ = _stderr = open_stream(2, "<stderr>")
+
+
+def open_stream(fd, name):
+    raw = io.FileIO(fd, "w", closefd=False)
+    raw.name = name
+    # The text is handed on at once, so that `Output` learns of it, and waits there for the end of the line.
+    stream = io.TextIOWrapper(Output(raw), "utf-8", "backslashreplace", line_buffering=True, write_through=True)
+    stream.mode = "w"
+    return stream
 
 
 def flush():
+    """What was printed goes ahead of the answer. To flush what is empty takes an eighth of the memory that a short call
+    touches, and most functions print nothing, so a look comes first. What the user has put in place is always flushed."""
+    global _is_written
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        if _is_written or sys.stdout is not _stdout or sys.stderr is not _stderr:
+            _is_written = False
+            sys.stdout.flush()
+            sys.stderr.flush()
     except (AttributeError, ValueError, OSError):  # replaced or closed by the user's code
         pass
 

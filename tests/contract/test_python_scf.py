@@ -2,9 +2,11 @@
 
 import json
 import os
+import socket
+import tempfile
 import unittest
 
-from instance import REQUEST_ID, Instance
+from instance import PATIENCE_S, REQUEST_ID, Instance
 
 
 def python(code, **init):
@@ -117,6 +119,17 @@ class Failures(unittest.TestCase):
         self.assertEqual(failure["kind"], "bad_return")
         self.assertIn("set is not JSON serializable", failure["message"])
 
+    def test_a_result_that_failed_leaves_nothing_behind(self):
+        code = (
+            "RESULT = {'parts': [1]}\ndef main_handler(event, context):\n"
+            "    RESULT['parts'][0] = {'circle': RESULT, 'set': {1}, 'fine': 2}[event]\n    return RESULT\n"
+        )
+        with python(code).ready() as instance:
+            for _ in range(2):
+                self.assertIn("Circular reference", instance.failure(b'"circle"')["message"])
+                self.assertIn("set is not JSON serializable", instance.failure(b'"set"')["message"])
+                self.assertEqual(instance.call("fine"), {"parts": [2]})
+
     def test_result_over_the_limit(self):
         code = "def main_handler(event, context):\n    return 'x' * event\n"
         with python(code, response_limit=100).ready() as instance:
@@ -212,6 +225,48 @@ class Logs(unittest.TestCase):
         with python(code).ready() as instance:
             instance.call()
             self.assertEqual(instance.log(), "out\nerr\n你\nno newline")
+
+    def test_whatever_way_it_is_written_it_is_there_before_the_reply(self):
+        code = (
+            "import codecs, io, os, sys\n"
+            "def main_handler(event, context):\n"
+            "    if event == 'text':\n        sys.stdout.write('text')\n"
+            "    if event == 'error':\n        sys.stderr.write('error')\n"
+            "    if event == 'lines':\n        sys.stdout.writelines(['a\\n', 'b'])\n"
+            "    if event == 'bytes':\n        sys.stdout.buffer.write(b'bytes')\n"
+            "    if event == 'order':\n        print('1', end='')\n        sys.stdout.buffer.write(b'2')\n        print('3')\n"
+            "    if event == 'number':\n        os.write(1, b'number')\n"
+            "    if event == 'first':\n        print('first', end='', file=sys.__stdout__)\n"
+            "    if event == 'other':\n"
+            "        sys.stdout = io.TextIOWrapper(sys.stdout.detach(), 'ascii', 'replace')\n        print('\\u4f60', end='')\n"
+            "    if event == 'again':\n        print('again', end='')\n"
+            "    if event == 'codec':\n        sys.stderr = codecs.getwriter('utf-8')(sys.stderr.buffer)\n        sys.stderr.write('codec')\n"
+            "    if event == 'gone':\n        sys.stdout.close()\n        sys.stderr.write('gone')\n"
+        )
+        wanted = {"lines": "a\nb", "order": "123\n", "other": "?", "none": ""}
+        with python(code).ready() as instance:
+            for way in "text error none lines bytes order number first text other again codec again".split():
+                instance.call(way)
+                self.assertEqual(instance.log(), wanted.get(way, way), way)
+                instance.log_text = ""
+            instance.call("gone")
+
+    def test_a_line_is_one_write(self):
+        """So that what child processes print does not come in between."""
+        code = (
+            "import os, socket\nfar = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+            "def main_handler(event, context):\n    far.connect(event)\n    os.dup2(far.fileno(), 1)\n"
+            "    print('a', 1, 'b')\n    print('c', 2, end='!')\n"
+        )
+        with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as near:
+            near.bind(os.path.join(folder, "log"))
+            near.listen()
+            with python(code).ready() as instance:
+                instance.call(near.getsockname())
+                connection = near.accept()[0]
+                with connection:
+                    connection.settimeout(PATIENCE_S)
+                    self.assertEqual([connection.recv(100), connection.recv(100)], [b"a 1 b\n", b"c 2!"])
 
     def test_logging_without_configuration(self):
         code = "import logging\nlog = logging.getLogger()\ndef main_handler(event, context):\n    log.debug('d %d', 1)\n    log.error('e')\n"

@@ -3,6 +3,7 @@
 /// Path below `/var/runtime/sluice`, content.
 pub const FILES: &[(&str, &[u8])] = &[
     ("bootstrap.py", include_bytes!("../../../runtimes/python/bootstrap.py")),
+    ("package.py", include_bytes!("../../../runtimes/python/package.py")),
     ("warm.py", include_bytes!("../../../runtimes/python/warm.py")),
     ("template.py", include_bytes!("../../../runtimes/python/template.py")),
     ("bootstrap.js", include_bytes!("../../../runtimes/node/bootstrap.js")),
