@@ -342,6 +342,26 @@ def test_who_works_after_its_call_gets_a_share_of_its_own(scf, scf_function, ser
     wait_until(moved, 9, "its thread was noticed between short calls", 0.3)
 
 
+def test_an_instance_may_use_every_processor_unless_it_chooses(scf, scf_function):
+    source = (
+        "import os\n"
+        "def main_handler(event, context):\n"
+        "    if event['choose'] is not None:\n"
+        "        os.sched_setaffinity(0, event['choose'])\n"
+        "    return sorted(os.sched_getaffinity(0))\n"
+    )
+    name = scf_function(zip_of({"index.py": source}))
+    every = sorted(os.sched_getaffinity(0))
+
+    def after_a_rest(choose=None):
+        threading.Event().wait(0.02)  # one that was called just before is not steered
+        return scf.invoke(name, {"choose": choose}).value
+
+    assert [after_a_rest() for _ in range(20)] == 20 * [every]
+    assert after_a_rest(every[:1]) == every[:1]
+    assert [after_a_rest() for _ in range(5)] == 5 * [every[:1]]
+
+
 def test_a_timeout_takes_the_whole_tree_with_it(scf, box):
     name, mark = box(Timeout=1), host.mark()
     call = Background(scf.invoke, name, {"try": "daemon", "daemon": mark, "stuck": True})

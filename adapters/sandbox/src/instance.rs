@@ -7,6 +7,7 @@ use crate::{
     life::{Enclosure, Life, Running, Thaw, timed_out, too_large},
     limit::Allowance,
     log::Collector,
+    steer::Steered,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -47,8 +48,16 @@ struct SequentialInstance<E> {
 
 /// How long the answer of a lone call is looked for without sleeping: about as long as two wake-ups take.
 const LOOK: Duration = Duration::from_micros(100);
+/// Who was not called for that long has little left in the caches of the processor on which it ran last, and that
+/// processor may be asleep or do other work. The one from which it is called is awake.
+const LONG_REST: Duration = Duration::from_millis(10);
 
 impl<E: Enclosure> SequentialInstance<E> {
+    /// Among several calls at a time, each is better off on a processor of its own.
+    fn is_to_be_steered(&self, thaw: &Thaw<'_, E>) -> bool {
+        thaw.rest >= LONG_REST && Running::is_only_one()
+    }
+
     async fn exchange(
         &self,
         thaw: Thaw<'_, E>,
@@ -60,8 +69,11 @@ impl<E: Enclosure> SequentialInstance<E> {
         // What the instance printed since the last call belongs to none; it goes to the one at hand.
         let head = head(call, None)?;
         let talk = async {
+            let steered = self.is_to_be_steered(&thaw).then(|| connection.process().and_then(Steered::here)).flatten();
+            let is_here = steered.is_some();
             let begun = connection.send_some(&head, &call.payload);
             drop(thaw);
+            drop(steered);
             let sent = match begun {
                 Ok(sent) => connection.send_rest_and_collect(sent, &head, &call.payload, log).await,
                 Err(error) => Err(error),
@@ -71,8 +83,9 @@ impl<E: Enclosure> SequentialInstance<E> {
                 return Heard::Gone;
             }
             let began = Instant::now();
-            // A new instance has just had more of its processor's time than its share: to yield would not let it run.
-            let look = if self.life.is_new() { Duration::ZERO } else { LOOK };
+            // Who was woken on this very processor is to have it at once, and a new instance has just had more of its
+            // processor's time than its share: to yield would not let it run.
+            let look = if is_here || self.life.is_new() { Duration::ZERO } else { LOOK };
             // Only while no other call wants this processor's time.
             connection.hear(log, || Running::is_only_one() && began.elapsed() < look).await
         };

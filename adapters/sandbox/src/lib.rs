@@ -47,6 +47,7 @@ mod share;
 mod slice;
 mod slots;
 mod start;
+mod steer;
 mod stock;
 mod sys;
 mod wire;

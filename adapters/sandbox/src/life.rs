@@ -73,11 +73,15 @@ pub struct Life<E> {
 
 /// Thaws what is frozen when it is dropped.
 #[must_use]
-pub struct Thaw<'a, E: Enclosure>(Option<&'a E>);
+pub struct Thaw<'a, E: Enclosure> {
+    frozen: Option<&'a E>,
+    /// How long nobody has called it.
+    pub rest: Duration,
+}
 
 impl<E: Enclosure> Drop for Thaw<'_, E> {
     fn drop(&mut self) {
-        if let Some(enclosure) = self.0 {
+        if let Some(enclosure) = self.frozen {
             enclosure.set_frozen(false);
         }
     }
@@ -89,6 +93,8 @@ struct Activity {
     rest: Rest,
     /// When its share of the processor was looked at, or it was woken since.
     reviewed: Instant,
+    /// When the last call ended.
+    called: Instant,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -105,13 +111,14 @@ const TURN: Duration = Duration::from_secs(1);
 
 impl<E: Enclosure> Life<E> {
     pub fn new(spec: &InstanceSpec, enclosure: Arc<E>) -> Self {
+        let now = Instant::now();
         Self {
             id: spec.id,
             enclosure,
             log_limits: start::log_limits(spec),
             response_limit: spec.response_limit,
             ageing: Ageing::default(),
-            activity: Mutex::new(Activity { calls: 0, rest: Rest::Awake, reviewed: Instant::now() }),
+            activity: Mutex::new(Activity { calls: 0, rest: Rest::Awake, reviewed: now, called: now }),
             usable: AtomicBool::new(true),
             served: AtomicBool::new(false),
             memory_seen: AtomicU64::new(0),
@@ -125,7 +132,7 @@ impl<E: Enclosure> Life<E> {
         activity.calls += 1;
         let was_frozen = std::mem::take(&mut activity.rest) == Rest::Frozen;
         let now = Instant::now();
-        let is_due = now.duration_since(activity.reviewed) >= TURN;
+        let (is_due, rest) = (now - activity.reviewed >= TURN, now - activity.called);
         if was_frozen || is_due {
             activity.reviewed = now;
         }
@@ -134,13 +141,14 @@ impl<E: Enclosure> Life<E> {
         if is_due && !was_frozen {
             self.enclosure.clone().review_share(Occasion::Turn);
         }
-        Thaw(was_frozen.then_some(&*self.enclosure))
+        Thaw { frozen: was_frozen.then_some(&*self.enclosure), rest }
     }
 
     /// Marks the end of a call. True if no other is running.
     pub fn end(&self) -> bool {
         let mut activity = self.activity.lock().expect("activity lock");
         activity.calls -= 1;
+        activity.called = Instant::now();
         self.served.store(true, Ordering::Relaxed);
         activity.calls == 0
     }
