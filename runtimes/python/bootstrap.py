@@ -12,7 +12,6 @@ import atexit
 import builtins
 import gc
 import importlib.util
-import io
 import json
 import keyword
 import logging
@@ -82,7 +81,8 @@ def main(fd=3):
     if hasattr(gc, "freeze"):
         gc.freeze()
     sys.dont_write_bytecode = True
-    open_streams()
+    sys.stdout = utf8_lines(sys.stdout, 1)
+    sys.stderr = utf8_lines(sys.stderr, 2)
     try:
         channel.send(BLANK, b"")
         serve(channel)
@@ -144,7 +144,7 @@ class Channel:
         self.owner = None  # the process that may answer, where children cannot be made to close the socket
 
     def receive(self):
-        """The next frame as (type, body)."""
+        """The next frame as (type, body), which is bytes or a view of them."""
         frame = self.rest
         if not frame:
             self.wait()
@@ -156,19 +156,26 @@ class Channel:
                 return kind, frame[5:]
         return self._receive_in_parts(frame)
 
-    def _some(self, most=65536):
-        got = self.sock.recv(most)
+    def _some(self):
+        got = self.sock.recv(65536)
         if not got:
             os._exit(0)
         return got
 
     def _receive_in_parts(self, have):
-        parts = bytearray(have)
-        while len(parts) < 5 or len(parts) < 4 + HEADER.unpack_from(parts)[0]:
-            parts += self._some(1 << 20)
-        length, kind = HEADER.unpack_from(parts)
-        self.rest = bytes(parts[4 + length :])
-        return kind, bytes(memoryview(parts)[5 : 4 + length])
+        while len(have) < 5:
+            have += self._some()
+        length, kind = HEADER.unpack_from(have)
+        self.rest = have[4 + length :]
+        have = have[5 : 4 + length]
+        whole, at = memoryview(bytearray(length - 1)), len(have)
+        whole[:at] = have
+        while at < len(whole):
+            got = self.sock.recv_into(whole[at:])
+            if not got:
+                os._exit(0)
+            at += got
+        return kind, whole
 
     def send(self, kind, body):
         if self.owner is not None and self.owner != os.getpid():
@@ -673,45 +680,18 @@ def seconds(milliseconds):
 # --- the process ---------------------------------------------------------------------------------------------
 
 
-_stdout = _stderr = None  # as they were opened
-_is_written = False  # whether anything was, to either, since they were last flushed
-
-
-class Output(io.BufferedWriter):
-    """What is below `sys.stdout` and `sys.stderr`."""
-
-    def write(self, data):
-        global _is_written
-        _is_written = True
-        return super().write(data)
-
-
-def open_streams():
-    """New text streams, UTF-8 and written line by line whatever the locale of the process. Those that a template has
-    opened remember what kind of file was behind their numbers."""
-    global _stdout, _stderr
-    sys.stdout = sys.__stdout__ = _stdout = open_stream(1, "<stdout>")
-    sys.stderr = sys.__stderr__ = _stderr = open_stream(2, "<stderr>")
-
-
-def open_stream(fd, name):
-    raw = io.FileIO(fd, "w", closefd=False)
-    raw.name = name
-    # The text is handed on at once, so that `Output` learns of it, and waits there for the end of the line.
-    stream = io.TextIOWrapper(Output(raw), "utf-8", "backslashreplace", line_buffering=True, write_through=True)
-    stream.mode = "w"
-    return stream
+def utf8_lines(stream, fd):
+    """The stream, writing UTF-8 and each line at once, whatever the locale of the process."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        return stream
+    return open(fd, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
 
 
 def flush():
-    """What was printed goes ahead of the answer. To flush what is empty takes an eighth of the memory that a short call
-    touches, and most functions print nothing, so a look comes first. What the user has put in place is always flushed."""
-    global _is_written
     try:
-        if _is_written or sys.stdout is not _stdout or sys.stderr is not _stderr:
-            _is_written = False
-            sys.stdout.flush()
-            sys.stderr.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
     except (AttributeError, ValueError, OSError):  # replaced or closed by the user's code
         pass
 

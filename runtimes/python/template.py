@@ -20,6 +20,14 @@ ORDERS = 3
 END, WANTED, BLANK = range(3)
 
 
+def open_streams():
+    """New text streams: those of the template remember what kind of file was behind their numbers."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = open(number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, "__%s__" % name, stream)
+
+
 def main():
     os.set_inheritable(ORDERS, False)
     # A library of Python's kind: it is called with the interpreter's lock held, as a fork needs it.
@@ -31,6 +39,7 @@ def main():
     role = library.sluice_serve(ORDERS)
     if role == END:
         return
+    open_streams()
     bootstrap.random.seed()
     if role == BLANK:
         # Time that nobody waits for: pages that the first request would fault in are touched now.

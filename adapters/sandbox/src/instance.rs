@@ -51,11 +51,13 @@ const LOOK: Duration = Duration::from_micros(100);
 /// Who was not called for that long has little left in the caches of the processor on which it ran last, and that
 /// processor may be asleep or do other work. The one from which it is called is awake.
 const LONG_REST: Duration = Duration::from_millis(10);
+/// So many bytes are sent in a few microseconds.
+const LITTLE: usize = 16 << 10;
 
 impl<E: Enclosure> SequentialInstance<E> {
-    /// Among several calls at a time, each is better off on a processor of its own.
-    fn is_to_be_steered(&self, thaw: &Thaw<'_, E>) -> bool {
-        thaw.rest >= LONG_REST && Running::is_only_one()
+    /// Among several calls at a time, each is better off on a processor of its own; a long payload takes long to send.
+    fn is_to_be_steered(&self, thaw: &Thaw<'_, E>, call: &Call) -> bool {
+        thaw.rest >= LONG_REST && call.payload.len() <= LITTLE && Running::is_only_one()
     }
 
     async fn exchange(
@@ -69,7 +71,8 @@ impl<E: Enclosure> SequentialInstance<E> {
         // What the instance printed since the last call belongs to none; it goes to the one at hand.
         let head = head(call, None)?;
         let talk = async {
-            let steered = self.is_to_be_steered(&thaw).then(|| connection.process().and_then(Steered::here)).flatten();
+            let steered =
+                self.is_to_be_steered(&thaw, call).then(|| connection.process().and_then(Steered::here)).flatten();
             let is_here = steered.is_some();
             let begun = connection.send_some(&head, &call.payload);
             drop(thaw);

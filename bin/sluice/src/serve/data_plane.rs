@@ -4,7 +4,6 @@
 //! connections over them. A thread outlives its connections: the runtime also carries what instances and
 //! unfinished calls need, and ends only when the whole server does.
 
-use super::host;
 use anyhow::Context;
 use sluice_http::{Drain, Front};
 use std::{
@@ -97,8 +96,7 @@ impl Lane {
     fn start(self, index: usize) -> anyhow::Result<JoinHandle<()>> {
         let (built, is_built) = mpsc::channel();
         let body = move || {
-            let fall_back = host::go_ahead();
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().on_thread_start(fall_back).build();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = match runtime {
                 Ok(runtime) => runtime,
                 Err(error) => {
