@@ -592,7 +592,6 @@ def other_to_json(value):
     raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
 
 
-_json_encoder = json.JSONEncoder(ensure_ascii=False, default=other_to_json)
 _open_containers = {}
 try:
     # What `JSONEncoder.encode` makes anew for each value, which costs more than the encoding of a short one.
@@ -602,7 +601,7 @@ try:
 except (AttributeError, TypeError):  # not CPython, or one that makes it otherwise
 
     def _json_parts(value, _):
-        return (_json_encoder.encode(value),)
+        return (json.JSONEncoder(ensure_ascii=False, default=other_to_json).encode(value),)
 
 
 def render_json(value):

@@ -1,11 +1,10 @@
 //! How soon a thread that was woken gets a processor on which others work.
 
-use crate::sys;
+use crate::sys::{self, CALLING_THREAD};
 use std::{io, time::Duration};
 
 /// The shortest slice the kernel knows.
 const SLICE: Duration = Duration::from_micros(100);
-const CALLING_THREAD: i32 = 0;
 
 /// Has the calling thread, and every thread and process that it starts from now on, ask for the processor in short
 /// slices. The kernel (Linux 6.12 and newer) lets such a thread go first when it wakes, even if the other one has not

@@ -1,6 +1,6 @@
 //! Has an instance wake on the processor from which it is called.
 
-use crate::sys;
+use crate::sys::{self, CALLING_THREAD};
 use rustix::{
     process::Pid,
     thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity},
@@ -9,8 +9,6 @@ use std::{
     io,
     sync::atomic::{AtomicBool, Ordering},
 };
-
-const CALLING_THREAD: i32 = 0;
 
 /// While it lives, the main thread of a process may run on one processor only: that of the calling thread, which nothing
 /// of ordinary class can take it from meanwhile. So whoever wakes the process here has it wait until this is dropped, and

@@ -202,7 +202,10 @@ pub fn set_dumpable(dumpable: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// How the kernel schedules a thread; 0 is the caller.
+/// The number of a thread that stands for the one that asks.
+pub const CALLING_THREAD: i32 = 0;
+
+/// How the kernel schedules a thread.
 pub fn scheduling(thread: i32) -> io::Result<libc::sched_attr> {
     // SAFETY: a structure of integers; all may be zero.
     let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
