@@ -73,6 +73,24 @@ def processor_group(pid):
     return None
 
 
+def is_frozen(pid):
+    """Whether the kernel keeps the control group of a process from running."""
+    states = []
+    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers == "":
+            for root in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+                events = pathlib.Path(f"{root}{group}/cgroup.events")
+                if events.exists():
+                    states.append("frozen 1" in events.read_text())
+                    break
+        if controllers == "freezer":
+            state = pathlib.Path(f"/sys/fs/cgroup/freezer{group}/freezer.state")
+            if state.exists() and group != "/":
+                states.append(state.read_text().strip() == "FROZEN")
+    return any(states)
+
+
 def slices_us(pid):
     """How long each thread of a process may have the processor before others are looked at; None where the kernel does
     not say. A thread that ends meanwhile has none."""

@@ -380,26 +380,66 @@ def test_a_daemon_does_not_outlive_its_instance(scf, box):
     wait_until(lambda: not host.marked(mark), 10, "the daemon is gone with its function")
 
 
-def test_an_idle_instance_does_not_run(scf, scf_function):
-    source = (
-        "import threading, time\n"
-        "ticks = 0\n"
-        "def tick():\n"
-        "    global ticks\n"
+TICKS = {
+    "a thread": (
+        "import threading\n"
+        "def tick_on():\n"
         "    while True:\n"
-        "        ticks += 1\n"
+        "        tick()\n"
         "        time.sleep(0.01)\n"
-        "threading.Thread(target=tick, daemon=True).start()\n"
+        "threading.Thread(target=tick_on, daemon=True).start()\n"
+    ),
+    "a timer": (
+        "import signal\n"
+        "signal.signal(signal.SIGALRM, tick)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("by", TICKS)
+def test_an_idle_instance_does_not_run(scf, scf_function, by):
+    source = (
+        "import time\n"
+        "ticks = 0\n"
+        "def tick(*_):\n"
+        "    global ticks\n"
+        "    ticks += 1\n"
         "def main_handler(event, context):\n"
         "    return [ticks, time.monotonic()]\n"
     )
-    name = scf_function(zip_of({"index.py": source}))
+    name = scf_function(zip_of({"index.py": source + TICKS[by]}))
     scf.invoke(name)
     before, at = scf.invoke(name).value
     threading.Event().wait(2)  # the pause is what is measured
     after, later = scf.invoke(name).value
     assert later - at > 1.9
     assert after - before < 100, "a frozen instance would not have ticked 190 times"
+
+
+def test_who_does_nothing_by_itself_is_frozen_later_than_others(scf, scf_function):
+    source = (
+        "import ctypes, threading\n"
+        "def main_handler(event, context):\n"
+        "    ctypes.CDLL(None).prctl(15, event['mark'].encode(), 0, 0, 0)\n"
+        "    if event['thread']:\n"
+        "        threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    )
+
+    def up(thread):
+        """Calls a new function, and can call it once more; with its process."""
+        name, event = scf_function(zip_of({"index.py": source})), {"mark": host.mark(), "thread": thread}
+        call = lambda: scf.invoke(name, event).value  # noqa: E731
+        call()
+        return call, host.marked(event["mark"])[0]
+
+    (call_quiet, quiet), (call_other, other) = up(False), up(True)
+    called = time.monotonic()
+    call_quiet(), call_other()
+    wait_until(lambda: host.is_frozen(other), 20, "who has a thread is frozen")
+    was_frozen, took = host.is_frozen(quiet), time.monotonic() - called
+    assert not was_frozen or took > 9, "it was idle before the other was"
+    wait_until(lambda: host.is_frozen(quiet), 30, "in the end it is frozen as well")
 
 
 def test_loopback_of_the_host_cannot_be_reached(scf, box, server):

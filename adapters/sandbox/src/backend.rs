@@ -9,6 +9,7 @@ use crate::{
     cgroup::Hierarchy,
     client::Launcher,
     connection::Connection,
+    descriptors::start_error,
     dns, environment,
     frame::{self, Frame},
     free_memory::FreeMemory,
@@ -238,7 +239,7 @@ impl SandboxBackend {
                 Err(error) => tracing::warn!(%error, "a blank could not be used"),
             }
         }
-        self.start_anew(spec, interpreter).await.map_err(|error| StartError::Platform(error.to_string()))
+        self.start_anew(spec, interpreter).await.map_err(start_error)
     }
 }
 
@@ -331,13 +332,13 @@ impl Backend for SandboxBackend {
         self.maker.slots.note_size(u64::from(spec.config.memory_mib));
         let Made { sandbox, mut connection, sandbox_time, mount_time, from_blank } = self.make(&spec, blank).await?;
         if from_blank {
-            connection = connection.move_here().map_err(|error| StartError::Platform(error.to_string()))?;
+            connection = connection.move_here().map_err(start_error)?;
         }
         let initialised = start::initialise(&mut connection, &spec, None, &*sandbox).await?;
         sandbox.note_process(connection.process());
         let instance = instance::open(&spec, connection, sandbox);
         Ok(Started {
-            instance: instance.map_err(|error| StartError::Platform(error.to_string()))?,
+            instance: instance.map_err(start_error)?,
             sandbox: sandbox_time,
             mount: mount_time,
             init: initialised.took,

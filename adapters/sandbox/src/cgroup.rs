@@ -7,6 +7,7 @@
 use crate::{
     opened::Opened,
     share::{Paths, Share},
+    tasks::Tasks,
 };
 use std::{
     fs, io,
@@ -55,6 +56,7 @@ pub struct Group {
     cpu: PathBuf,
     freeze: Option<(PathBuf, Freezer)>,
     is_v2: bool,
+    tasks: Arc<Tasks>,
     share: Option<Arc<Share>>,
     size_mib: AtomicU64,
     peak: Opened,
@@ -191,13 +193,15 @@ impl Hierarchy {
         for directory in &directories {
             make_directory(directory)?;
         }
+        let tasks = Arc::new(Tasks::new(at(&self.pids)));
         let group = Group {
             memory: at(&self.memory),
             cpu: at(&self.cpu),
             freeze: self.freeze.as_ref().map(|(root, kind)| (at(root), *kind)),
             directories,
             is_v2: self.is_v2,
-            share: self.share(id),
+            share: self.share(id, &tasks),
+            tasks,
             size_mib: AtomicU64::new(0),
             peak: Opened::default(),
             events: Opened::default(),
@@ -210,17 +214,17 @@ impl Hierarchy {
 
     /// Only where processor time has a tree to itself: moving between groups would leave the memory behind, and the
     /// other limits. And only with the v2 tree beside it, which counts what is used.
-    fn share(&self, id: &str) -> Option<Arc<Share>> {
+    fn share(&self, id: &str, tasks: &Arc<Tasks>) -> Option<Arc<Share>> {
         let is_apart = self.cpu != self.memory && self.cpu != self.pids;
         let Some((freeze, Freezer::V2)) = self.freeze.as_ref().filter(|_| is_apart) else { return None };
         let at = |root: &Path| root.join(&self.name).join(id);
-        Some(Arc::new(Share::new(Paths {
+        let paths = Paths {
             common: self.cpu.join(&self.name),
             own: at(&self.cpu),
             members: at(&self.memory),
-            tasks: at(&self.pids),
             used: at(freeze),
-        })))
+        };
+        Some(Arc::new(Share::new(paths, tasks.clone())))
     }
 }
 
@@ -288,6 +292,10 @@ impl Group {
             (Freezer::V1, false) => ("freezer.state", "THAWED"),
         };
         self.state.write(state, || directory.join(file))
+    }
+
+    pub fn tasks(&self) -> Arc<Tasks> {
+        self.tasks.clone()
     }
 
     /// To be reviewed now and then, if that means anything on this host.

@@ -4,6 +4,7 @@
 
 use crate::{
     connection::{Connection, FarEnds},
+    descriptors::{self, Claim, start_error},
     free_memory::FreeMemory,
     instance,
     life::{Enclosure, process_exited},
@@ -81,6 +82,7 @@ impl InsecureBackend {
 struct Group {
     child: Mutex<Child>,
     killed: AtomicBool,
+    _claim: Claim,
 }
 
 impl Enclosure for Group {
@@ -130,15 +132,16 @@ impl Backend for InsecureBackend {
     }
 
     async fn start(&self, spec: Assignment, _: Option<Box<dyn Blank>>) -> Result<Started, StartError> {
+        let claim = Claim::new(descriptors::PROCESS).map_err(start_error)?;
         let began = Instant::now();
-        let (child, mut connection) = self.spawn(&spec).map_err(|error| StartError::Platform(error.to_string()))?;
-        let group = Arc::new(Group { child: Mutex::new(child), killed: AtomicBool::new(false) });
+        let (child, mut connection) = self.spawn(&spec).map_err(start_error)?;
+        let group = Arc::new(Group { child: Mutex::new(child), killed: AtomicBool::new(false), _claim: claim });
         let sandbox = began.elapsed();
         let code_dir = spec.code_dir.display().to_string();
         let initialised = start::initialise(&mut connection, &spec, Some(&code_dir), &*group).await?;
         let instance = instance::open(&spec, connection, group);
         Ok(Started {
-            instance: instance.map_err(|error| StartError::Platform(error.to_string()))?,
+            instance: instance.map_err(start_error)?,
             sandbox,
             mount: Duration::ZERO,
             init: initialised.took,

@@ -221,7 +221,10 @@ impl Launcher {
                 self.attach(pidfd, &mounts, &fds).map(|()| Answered::Now)
             }
             Order::Forget { id } => {
-                self.sandboxes.remove(&id);
+                if let Some(first) = self.sandboxes.remove(&id) {
+                    // Commonly it has ended; without one who has its descriptor nobody else would end it.
+                    let _ = rustix::process::pidfd_send_signal(&first, rustix::process::Signal::KILL);
+                }
                 Ok(Answered::Now)
             }
         }

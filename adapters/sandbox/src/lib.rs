@@ -21,6 +21,7 @@ mod client;
 mod concurrent;
 mod confine;
 mod connection;
+mod descriptors;
 mod dns;
 mod doctor;
 mod entry;
@@ -50,6 +51,7 @@ mod start;
 mod steer;
 mod stock;
 mod sys;
+mod tasks;
 mod wire;
 
 pub use backend::{SandboxBackend, SandboxConfig};

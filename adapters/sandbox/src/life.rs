@@ -22,6 +22,10 @@ pub trait Enclosure: Send + Sync + 'static {
     /// Ends the whole process tree at once. Twice is no error.
     fn kill(&self);
     fn set_frozen(&self, frozen: bool);
+    /// As far as can be seen from outside, nothing happens in it before it is called again.
+    fn is_quiet(&self) -> bool {
+        false
+    }
     /// Has an idle instance fall asleep, now or when there is time for it.
     fn put_to_sleep(self: Arc<Self>, sleeper: Arc<dyn Sleeper>) {
         sleeper.fall_asleep();
@@ -95,6 +99,8 @@ struct Activity {
     reviewed: Instant,
     /// When the last call ended.
     called: Instant,
+    /// When the freezer comes again, or has come.
+    appointed: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -103,11 +109,16 @@ enum Rest {
     Awake,
     /// To be frozen, unless a call comes first.
     Drowsy,
+    /// It does nothing by itself, so it is frozen only if no call comes for long.
+    Quiet,
     Frozen,
 }
 
 /// How long an instance is awake between two looks at its share of the processor.
 const TURN: Duration = Duration::from_secs(1);
+/// How long after its last call an instance that is quiet is frozen as well. To freeze and thaw it takes about as long as
+/// a short call; but that it is quiet was seen from outside, and code may find a way around what is looked at.
+const LONG_IDLE: Duration = Duration::from_secs(10);
 
 impl<E: Enclosure> Life<E> {
     pub fn new(spec: &InstanceSpec, enclosure: Arc<E>) -> Self {
@@ -118,7 +129,7 @@ impl<E: Enclosure> Life<E> {
             log_limits: start::log_limits(spec),
             response_limit: spec.response_limit,
             ageing: Ageing::default(),
-            activity: Mutex::new(Activity { calls: 0, rest: Rest::Awake, reviewed: now, called: now }),
+            activity: Mutex::new(Activity { calls: 0, rest: Rest::Awake, reviewed: now, called: now, appointed: None }),
             usable: AtomicBool::new(true),
             served: AtomicBool::new(false),
             memory_seen: AtomicU64::new(0),
@@ -130,18 +141,19 @@ impl<E: Enclosure> Life<E> {
     pub fn begin(&self) -> Thaw<'_, E> {
         let mut activity = self.activity.lock().expect("activity lock");
         activity.calls += 1;
-        let was_frozen = std::mem::take(&mut activity.rest) == Rest::Frozen;
+        let before = std::mem::take(&mut activity.rest);
+        let has_slept = matches!(before, Rest::Quiet | Rest::Frozen);
         let now = Instant::now();
         let (is_due, rest) = (now - activity.reviewed >= TURN, now - activity.called);
-        if was_frozen || is_due {
+        if has_slept || is_due {
             activity.reviewed = now;
         }
         drop(activity);
-        // Who is frozen was looked at before that.
-        if is_due && !was_frozen {
+        // Who sleeps was looked at before that.
+        if is_due && !has_slept {
             self.enclosure.clone().review_share(Occasion::Turn);
         }
-        Thaw { frozen: was_frozen.then_some(&*self.enclosure), rest }
+        Thaw { frozen: (before == Rest::Frozen).then_some(&*self.enclosure), rest }
     }
 
     /// Marks the end of a call. True if no other is running.
@@ -209,13 +221,33 @@ impl<E: Enclosure> Life<E> {
 }
 
 impl<E: Enclosure> Sleeper for Life<E> {
-    fn fall_asleep(&self) {
+    fn fall_asleep(&self) -> Option<Instant> {
         let mut activity = self.activity.lock().expect("activity lock");
-        // A call wakes the drowsy, also one that is over again.
-        if activity.rest == Rest::Drowsy && self.is_usable() {
-            activity.rest = Rest::Frozen;
-            self.enclosure.set_frozen(true);
+        let called = activity.called;
+        let due = called + LONG_IDLE;
+        let mut is_quiet = activity.rest == Rest::Quiet;
+        if activity.rest == Rest::Drowsy && Instant::now() < due {
+            // A call need not wait for the look.
+            drop(activity);
+            is_quiet = self.enclosure.is_quiet();
+            activity = self.activity.lock().expect("activity lock");
         }
+        // A call wakes it, also one that is over again.
+        if !matches!(activity.rest, Rest::Drowsy | Rest::Quiet) || activity.called != called || !self.is_usable() {
+            return None;
+        }
+        let now = Instant::now();
+        if is_quiet && now < due {
+            activity.rest = Rest::Quiet;
+            if activity.appointed.is_some_and(|at| at > now) {
+                return None;
+            }
+            activity.appointed = Some(due);
+            return Some(due);
+        }
+        activity.rest = Rest::Frozen;
+        self.enclosure.set_frozen(true);
+        None
     }
 }
 
@@ -229,4 +261,99 @@ pub fn timed_out(limit: Duration) -> Failure {
 
 pub fn process_exited() -> Failure {
     Failure::new(FailureKind::ProcessExited, "User process exit when running")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instance::tests::spec;
+
+    #[derive(Default)]
+    struct Cell {
+        quiet: AtomicBool,
+        frozen: AtomicBool,
+        changes: AtomicU64,
+    }
+
+    impl Enclosure for Cell {
+        fn kill(&self) {}
+        fn set_frozen(&self, frozen: bool) {
+            self.frozen.store(frozen, Ordering::Relaxed);
+            self.changes.fetch_add(1, Ordering::Relaxed);
+        }
+        fn is_quiet(&self) -> bool {
+            self.quiet.load(Ordering::Relaxed)
+        }
+        fn memory_peak(&self) -> u64 {
+            0
+        }
+        fn note_oom_kills(&self) {}
+        fn cause_of_death(&self) -> Failure {
+            process_exited()
+        }
+    }
+
+    impl Life<Cell> {
+        fn open(quiet: bool) -> Arc<Self> {
+            let cell = Cell { quiet: AtomicBool::new(quiet), ..Cell::default() };
+            Arc::new(Self::new(&spec(1), Arc::new(cell)))
+        }
+
+        fn pass(&self, time: Duration) {
+            let mut activity = self.activity.lock().unwrap();
+            activity.called -= time;
+            activity.appointed = activity.appointed.map(|at| at - time);
+        }
+
+        fn is_frozen(&self) -> bool {
+            self.enclosure.frozen.load(Ordering::Relaxed)
+        }
+
+        fn call(&self) {
+            drop(self.begin());
+            self.end();
+        }
+
+        /// When it is frozen if no call comes.
+        fn due(&self) -> Option<Instant> {
+            Some(self.activity.lock().unwrap().called + LONG_IDLE)
+        }
+    }
+
+    #[test]
+    fn who_is_quiet_is_frozen_only_when_no_call_comes_for_long() {
+        let life = Life::open(true);
+        life.activity.lock().unwrap().rest = Rest::Drowsy;
+        assert_eq!(life.fall_asleep(), life.due());
+        life.freeze();
+        assert_eq!((life.fall_asleep(), life.is_frozen()), (None, false), "the freezer comes anyway");
+        life.pass(LONG_IDLE);
+        assert_eq!((life.fall_asleep(), life.is_frozen()), (None, true));
+        life.call();
+        assert!(!life.is_frozen());
+        // Others are frozen at once.
+        life.enclosure.quiet.store(false, Ordering::Relaxed);
+        life.freeze();
+        assert!(life.is_frozen());
+    }
+
+    #[test]
+    fn a_call_wakes_the_quiet_for_nothing_and_puts_off_the_freeze() {
+        let life = Life::open(true);
+        life.freeze();
+        life.pass(LONG_IDLE / 2);
+        life.call();
+        assert!(life.activity.lock().unwrap().rest == Rest::Awake);
+        life.freeze();
+        life.pass(LONG_IDLE / 2);
+        assert_eq!(life.fall_asleep(), life.due(), "it was called in between");
+        life.pass(LONG_IDLE / 2);
+        life.call();
+        assert_eq!((life.fall_asleep(), life.is_frozen()), (None, false), "awake");
+        assert_eq!(life.enclosure.changes.load(Ordering::Relaxed), 0);
+        life.freeze();
+        life.pass(LONG_IDLE);
+        life.condemn();
+        assert_eq!((life.fall_asleep(), life.is_frozen()), (None, false), "what is killed is not frozen after that");
+    }
 }

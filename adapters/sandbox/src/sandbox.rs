@@ -3,7 +3,8 @@
 use crate::{
     client::Launcher,
     connection::{Connection, FarEnds},
-    freezer::{Freezer, Sleeper},
+    descriptors::{self, Claim},
+    freezer::{Done, Freezer, Sleeper},
     life::{Enclosure, process_exited},
     share::Occasion,
     slots::{Slot, Slots},
@@ -48,16 +49,25 @@ pub struct Sandbox {
     in_review: AtomicBool,
     /// That such a look failed was said.
     warned: AtomicBool,
+    _files: Claim,
+    process_files: OnceLock<Claim>,
     maker: Arc<Maker>,
 }
 
 impl Maker {
     /// Makes a sandbox in which nothing runs yet.
     pub async fn make(self: &Arc<Self>) -> io::Result<Arc<Sandbox>> {
+        let claim = Claim::new(descriptors::SANDBOX)?;
         let slot = self.slots.take().await?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let first = match self.create(&slot, id).await {
-            Ok(first) => first,
+            Ok(Some(first)) => first,
+            Ok(None) => {
+                // It is there, but its process could not be received. Nobody can wait for its end, so what it has of the
+                // host is not given to another.
+                let _ = self.launcher.order(Order::Forget { id }, &[]).await;
+                return Err(io::Error::from_raw_os_error(libc::EMFILE));
+            }
             Err(error) => {
                 self.slots.put(slot);
                 return Err(error);
@@ -72,23 +82,25 @@ impl Maker {
             oom_seen: AtomicU64::new(0),
             in_review: AtomicBool::new(false),
             warned: AtomicBool::new(false),
+            _files: claim,
+            process_files: OnceLock::new(),
             maker: self.clone(),
         }))
     }
 
-    async fn create(&self, slot: &Slot, id: u64) -> io::Result<OwnedFd> {
+    async fn create(&self, slot: &Slot, id: u64) -> io::Result<Option<OwnedFd>> {
         let doors = slot.group.doors()?;
         let mut fds: Vec<BorrowedFd<'_>> = slot.fds().to_vec();
         fds.extend(doors.iter().map(AsFd::as_fd));
         let order = Order::Create { id, uid: slot.uid };
-        let first = self.launcher.order(order, &fds).await.map_err(io::Error::other)?;
-        first.ok_or_else(|| io::Error::other("a sandbox came without its process"))
+        self.launcher.order(order, &fds).await.map_err(io::Error::other)
     }
 }
 
 impl Sandbox {
     /// Attaches mounts and starts a process, which reports on the connection when it is up.
     pub async fn run(&self, process: Process, mounts: &[(String, OwnedFd)]) -> io::Result<Connection> {
+        let _ = self.process_files.set(Claim::new(descriptors::PROCESS)?);
         let doors = self.with_slot(|slot| slot.group.doors()).unwrap_or_else(|| Ok(Vec::new()))?;
         let (connection, FarEnds { control, log }) = Connection::open()?;
         let mut fds = vec![log.as_fd(), control.as_fd()];
@@ -166,13 +178,23 @@ impl Enclosure for Sandbox {
         }
     }
 
+    fn is_quiet(&self) -> bool {
+        let tasks = self.with_slot(|slot| (slot.group.tasks(), slot.uid));
+        let (Some((tasks, uid)), Some(process)) = (tasks, self.process.get()) else { return false };
+        // What cannot be seen may be anything.
+        tasks.are_quiet(*process, uid).unwrap_or(false)
+    }
+
     fn put_to_sleep(self: Arc<Self>, sleeper: Arc<dyn Sleeper>) {
         let (sandbox, sleeper) = (Arc::downgrade(&self), Arc::downgrade(&sleeper));
+        let mut is_first = true;
         self.maker.freezer.queue(move || {
-            if let Some(sandbox) = sandbox.upgrade() {
+            let (Some(sandbox), Some(sleeper)) = (sandbox.upgrade(), sleeper.upgrade()) else { return Done::default() };
+            // When it is done again, it is for who has slept since, or was called, and then there is another for that.
+            if std::mem::take(&mut is_first) {
                 sandbox.review(Occasion::Turn);
             }
-            sleeper.upgrade().inspect(|sleeper| sleeper.fall_asleep()).is_some()
+            Done { took_time: true, again: sleeper.fall_asleep() }
         });
     }
 
@@ -182,9 +204,9 @@ impl Enclosure for Sandbox {
         }
         let sandbox = Arc::downgrade(&self);
         self.maker.freezer.queue(move || {
-            let Some(sandbox) = sandbox.upgrade() else { return false };
+            let Some(sandbox) = sandbox.upgrade() else { return Done::default() };
             sandbox.in_review.store(false, Ordering::Relaxed);
-            sandbox.review(occasion)
+            Done { took_time: sandbox.review(occasion), again: None }
         });
     }
 

@@ -6,14 +6,13 @@
 //! light ones are in one group together, where each of their threads weighs as much as an instance of ordinary size.
 //! Those that work are in groups of their own; there can only be as many of them as the processors have time for.
 
-use crate::{opened::Opened, sys};
+use crate::{opened::Opened, sys, tasks::Tasks};
 use rustix::process::Pid;
 use std::{
     collections::HashSet,
     fs, io,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -21,7 +20,7 @@ use std::{
 #[derive(Debug)]
 pub struct Share {
     paths: Paths,
-    tasks: Opened,
+    tasks: Arc<Tasks>,
     all_used: Opened,
     known: Mutex<Known>,
 }
@@ -33,8 +32,6 @@ pub struct Paths {
     pub own: PathBuf,
     /// Where all processes of the sandbox are, whatever they share.
     pub members: PathBuf,
-    /// Where its tasks are counted.
-    pub tasks: PathBuf,
     /// Where the time is counted that all of them use.
     pub used: PathBuf,
 }
@@ -102,7 +99,7 @@ const MANY_TURNS: u32 = 16;
 const ROUNDS: usize = 16;
 
 impl Share {
-    pub fn new(paths: Paths) -> Self {
+    pub fn new(paths: Paths, tasks: Arc<Tasks>) -> Self {
         let known = Known {
             at_last_look: Used::default(),
             looked: Instant::now(),
@@ -111,7 +108,7 @@ impl Share {
             is_own: true,
             stays: 0,
         };
-        Self { paths, tasks: Opened::default(), all_used: Opened::default(), known: Mutex::new(known) }
+        Self { paths, tasks, all_used: Opened::default(), known: Mutex::new(known) }
     }
 
     /// What was used before was used for the start, as everyone does.
@@ -163,24 +160,12 @@ impl Share {
     }
 
     fn read(&self, process: Pid, uid: u32, ask_for_all: bool) -> io::Result<Reading> {
-        let is_alone = self.is_alone(process, uid)?;
+        let is_alone = self.tasks.are_of(process, uid)?;
         if is_alone && !ask_for_all {
             return Ok(Reading::OfOne(sys::time_used(process)?));
         }
         // The kernel takes a tenth of a millisecond to add this up.
         Ok(Reading::OfAll { used: self.used_by_all()?, is_alone })
-    }
-
-    /// Nothing else runs in the sandbox than the threads of this process, and the sandbox's first.
-    fn is_alone(&self, process: Pid, uid: u32) -> io::Result<bool> {
-        let mut text = [0u8; 24];
-        let text = self.tasks.read(&mut text, || self.paths.tasks.join("pids.current"));
-        let tasks: u64 = text.trim().parse().map_err(io::Error::other)?;
-        // A child may have taken its place, and its number may be another's by now.
-        let Ok(directory) = fs::metadata(format!("/proc/{process}/task")) else { return Ok(false) };
-        // A directory has as many links as it has directories in it, and two more.
-        let threads = directory.nlink().saturating_sub(2);
-        Ok(directory.uid() == uid && tasks <= threads + 1)
     }
 
     fn used_by_all(&self) -> io::Result<Duration> {
@@ -231,19 +216,14 @@ mod tests {
         fn new(program: &str) -> Self {
             let root = tempfile::tempdir().unwrap();
             let at = |name: &str| root.path().join(name);
-            let paths = Paths {
-                common: at("common"),
-                own: at("own"),
-                members: at("members"),
-                tasks: at("tasks"),
-                used: at("used"),
-            };
-            for path in [&paths.common, &paths.own, &paths.members, &paths.tasks, &paths.used] {
+            let paths = Paths { common: at("common"), own: at("own"), members: at("members"), used: at("used") };
+            let tasks = Arc::new(Tasks::new(at("tasks")));
+            for path in [&paths.common, &paths.own, &paths.members, &at("tasks"), &paths.used] {
                 fs::create_dir(path).unwrap();
             }
             let child = Command::new("/bin/sh").args(["-c", program]).spawn().unwrap();
             fs::write(paths.members.join("cgroup.procs"), child.id().to_string()).unwrap();
-            let world = Self { root, share: Share::new(paths), child };
+            let world = Self { root, share: Share::new(paths, tasks), child };
             // With the first process of the sandbox.
             world.has_tasks(2);
             world

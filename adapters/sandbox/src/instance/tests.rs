@@ -58,7 +58,9 @@ impl Enclosure for Cell {
     fn put_to_sleep(self: Arc<Self>, sleeper: Arc<dyn Sleeper>) {
         match self.drowsy.lock().unwrap().as_mut() {
             Some(drowsy) => drowsy.push(sleeper),
-            None => sleeper.fall_asleep(),
+            None => {
+                sleeper.fall_asleep();
+            }
         }
     }
     fn review_share(self: Arc<Self>, occasion: Occasion) {
@@ -458,7 +460,9 @@ async fn a_call_keeps_awake_whom_the_freezer_has_not_come_to() {
         *world.cell.drowsy.lock().unwrap() = Some(Vec::new());
         let come = || {
             let drowsy = std::mem::take(world.cell.drowsy.lock().unwrap().as_mut().unwrap());
-            drowsy.iter().for_each(|sleeper| sleeper.fall_asleep());
+            for sleeper in &drowsy {
+                sleeper.fall_asleep();
+            }
             drowsy.len()
         };
         let frozen = || world.cell.frozen.load(Ordering::SeqCst);
