@@ -57,11 +57,13 @@ def wait_until(condition, timeout=20.0, what="the condition", interval=0.02):
 
 
 def zip_of(files):
-    """A code package of {path: text or bytes}."""
+    """A code package of {path: text or bytes}: the same bytes for the same files, whenever it is made."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for path, content in files.items():
-            archive.writestr(path, content)
+            entry = zipfile.ZipInfo(path)  # dated 1980, where a bare path would be dated now
+            entry.external_attr = 0o600 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
