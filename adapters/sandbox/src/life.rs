@@ -26,6 +26,10 @@ pub trait Enclosure: Send + Sync + 'static {
     fn is_quiet(&self) -> bool {
         false
     }
+    /// No process and no thread was added to the one that takes the calls: a part of being quiet, told at less cost.
+    fn is_alone(&self) -> bool {
+        false
+    }
     /// Has an idle instance fall asleep, now or when there is time for it.
     fn put_to_sleep(self: Arc<Self>, sleeper: Arc<dyn Sleeper>) {
         sleeper.fall_asleep();
@@ -115,7 +119,7 @@ enum Rest {
 }
 
 /// How long an instance is awake between two looks at its share of the processor.
-const TURN: Duration = Duration::from_secs(1);
+const TURN: Duration = Duration::from_secs(4);
 /// How long after its last call an instance that is quiet is frozen as well. To freeze and thaw it takes about as long as
 /// a short call; but that it is quiet was seen from outside, and code may find a way around what is looked at.
 const LONG_IDLE: Duration = Duration::from_secs(10);
@@ -187,6 +191,10 @@ impl<E: Enclosure> Life<E> {
                 return;
             }
             activity.rest = Rest::Drowsy;
+            // It was quiet not long ago, and will be looked at again anyway.
+            if activity.appointed.is_some_and(|at| at > Instant::now()) && self.enclosure.is_alone() {
+                return;
+            }
         }
         self.enclosure.clone().put_to_sleep(self.clone());
     }
@@ -271,6 +279,7 @@ mod tests {
     #[derive(Default)]
     struct Cell {
         quiet: AtomicBool,
+        alone: AtomicBool,
         frozen: AtomicBool,
         changes: AtomicU64,
     }
@@ -283,6 +292,9 @@ mod tests {
         }
         fn is_quiet(&self) -> bool {
             self.quiet.load(Ordering::Relaxed)
+        }
+        fn is_alone(&self) -> bool {
+            self.alone.load(Ordering::Relaxed)
         }
         fn memory_peak(&self) -> u64 {
             0
@@ -332,6 +344,34 @@ mod tests {
         life.call();
         assert!(!life.is_frozen());
         // Others are frozen at once.
+        life.enclosure.quiet.store(false, Ordering::Relaxed);
+        life.freeze();
+        assert!(life.is_frozen());
+    }
+
+    #[test]
+    fn who_was_quiet_is_not_looked_at_again_before_the_freezer_comes_anyway() {
+        let life = Life::open(true);
+        life.enclosure.alone.store(true, Ordering::Relaxed);
+        life.freeze();
+        life.pass(LONG_IDLE / 2);
+        life.call();
+        // It would be frozen if it were looked at.
+        life.enclosure.quiet.store(false, Ordering::Relaxed);
+        life.freeze();
+        assert!(!life.is_frozen());
+        life.pass(LONG_IDLE / 2);
+        assert_eq!((life.fall_asleep(), life.is_frozen()), (None, true), "not quiet any more");
+        life.call();
+        life.freeze();
+        assert!(life.is_frozen(), "the freezer was there, so this was a look");
+    }
+
+    #[test]
+    fn who_is_not_alone_any_more_is_looked_at_at_once() {
+        let life = Life::open(true);
+        life.freeze();
+        life.call();
         life.enclosure.quiet.store(false, Ordering::Relaxed);
         life.freeze();
         assert!(life.is_frozen());

@@ -185,6 +185,11 @@ impl Enclosure for Sandbox {
         tasks.are_quiet(*process, uid).unwrap_or(false)
     }
 
+    fn is_alone(&self) -> bool {
+        let tasks = self.with_slot(|slot| slot.group.tasks());
+        tasks.is_some_and(|tasks| tasks.are_one().unwrap_or(false))
+    }
+
     fn put_to_sleep(self: Arc<Self>, sleeper: Arc<dyn Sleeper>) {
         let (sandbox, sleeper) = (Arc::downgrade(&self), Arc::downgrade(&sleeper));
         let mut is_first = true;

@@ -94,7 +94,7 @@ const CLOSEST: Duration = Duration::from_millis(20);
 /// After so long without a look, or so many turns, the time of all is asked for: processes that come and go between two
 /// looks are seen in no other way.
 const LONG: Duration = Duration::from_millis(200);
-const MANY_TURNS: u32 = 16;
+const MANY_TURNS: u32 = 8;
 /// How often those who were born meanwhile are looked for.
 const ROUNDS: usize = 16;
 

@@ -34,6 +34,11 @@ impl Tasks {
         Ok(threads(process, uid).is_some_and(|threads| count <= threads + FIRST))
     }
 
+    /// There is one process with one thread, whoever that is.
+    pub fn are_one(&self) -> io::Result<bool> {
+        Ok(self.count()? <= 1 + FIRST)
+    }
+
     /// One thread is all there is, and it waits for one file, as if for the next message, without a time limit. It does not
     /// catch signals, with which a timer could wake it.
     pub fn are_quiet(&self, process: Pid, uid: u32) -> io::Result<bool> {
@@ -42,7 +47,7 @@ impl Tasks {
         Ok(waits_without_limit(read(process, "syscall", &mut text)?)
             && !catches_signals(read(process, "status", &mut text)?)
             && threads(process, uid) == Some(1)
-            && self.count()? <= 1 + FIRST)
+            && self.are_one()?)
     }
 
     fn count(&self) -> io::Result<u64> {
@@ -164,9 +169,9 @@ mod tests {
         let world = World::waiting("", "");
         assert!(world.are_quiet());
         world.has(3);
-        assert!(!world.are_quiet(), "there is another process");
+        assert!(!world.are_quiet() && !world.tasks.are_one().unwrap(), "there is another process");
         world.has(2);
-        assert!(world.are_quiet());
+        assert!(world.are_quiet() && world.tasks.are_one().unwrap());
         assert!(!world.tasks.are_quiet(world.process(), world.uid() + 1).unwrap(), "it is somebody else's");
         assert!(world.tasks.are_quiet(Pid::from_raw(i32::MAX).unwrap(), world.uid()).is_err(), "it is gone");
     }
