@@ -17,7 +17,7 @@ const path = require('path');
 const util = require('util');
 const { Missing, enter, forget, open, pick, setEnvironment } = require('./load.js');
 
-const [BLANK, READY, RESULT, ERROR, TAGGED, OUTPUT] = Buffer.from('Bireto');
+const [BLANK, LOADED, READY, RESULT, ERROR, TAGGED, OUTPUT] = Buffer.from('Blireto');
 const [INIT, REQUEST, TAGGED_REQUEST] = Buffer.from('IRT');
 
 const words = (text) => text.split(' ');
@@ -312,11 +312,12 @@ function loadFailureOf(reason) {
 
 /** One request from its frame to its reply; whatever happens after the reply is ignored. */
 class Call {
-  constructor(id, qualifier, deadline) {
+  constructor(id, qualifier, deadline, limit) {
     this.tag = 0; // what the server calls it, if there may be others
     this.id = id;
     this.qualifier = qualifier;
     this.deadline = deadline;
+    this.limit = limit; // bytes of its result
     this.over = false;
     this.returned = false; // the handler's synchronous part has ended
     this.promised = false; // it returned a promise
@@ -333,9 +334,9 @@ class Call {
       return this.reply(ERROR, Object.assign(failureOf('bad_return', error, false), { stack: null, frames: null }));
     }
     const longest = typeof body === 'string' ? body.length * 3 : body.length;
-    const size = longest > dialect.limit ? Buffer.byteLength(body) : 0;
-    if (size <= dialect.limit) return this.reply(RESULT, body);
-    const message = `The response has ${size} bytes, the limit is ${dialect.limit} bytes`;
+    const size = longest > this.limit ? Buffer.byteLength(body) : 0;
+    if (size <= this.limit) return this.reply(RESULT, body);
+    const message = `The response has ${size} bytes, the limit is ${this.limit} bytes`;
     this.reply(ERROR, { kind: 'response_too_large', message, type: null, stack: null, frames: null, handled: false });
   }
 
@@ -415,7 +416,6 @@ class Scf {
   constructor(init) {
     const { env } = init;
     this.init = init;
-    this.limit = init.response_limit;
     const own = init.user_env || env;
     const shown = { SCF_NAMESPACE: init.namespace };
     for (const name of Object.keys(own)) {
@@ -501,7 +501,6 @@ const CALLBACK_GRACE_MS = 1000;
 
 class Fc {
   constructor(init) {
-    this.limit = init.response_limit;
     this.init = init;
     const keys = init.credentials || {};
     this.context = {
@@ -620,9 +619,9 @@ function request(body, tag) {
   const idEnd = 1 + body[0];
   const at = idEnd + 1 + body[idEnd];
   const deadline = body.readUInt32LE(at) + body.readUInt32LE(at + 4) * 0x100000000;
-  const call = new Call(body.latin1Slice(1, idEnd), body.utf8Slice(idEnd + 1, at), deadline);
+  const call = new Call(body.latin1Slice(1, idEnd), body.utf8Slice(idEnd + 1, at), deadline, body.readUInt32LE(at + 8));
   call.tag = tag;
-  const payload = body.subarray(at + 8);
+  const payload = body.subarray(at + 12);
   if (tag !== 0) return several.run(call, payload);
   current = call;
   runCall(call, payload);
@@ -638,7 +637,7 @@ function runCall(call, payload) {
 
 /** Answers 'I'. All of it runs at once unless something of the user's is asynchronous. */
 function start(init) {
-  current = new Call(init.request_id || '', 'LATEST', Date.now() + init.init_timeout_ms);
+  current = new Call(init.request_id || '', init.version, Date.now() + init.init_timeout_ms, 0);
   current.initializing = true;
   dialect = init.dialect === 'fc' ? new Fc(init) : new Scf(init);
   try {
@@ -655,7 +654,11 @@ function start(init) {
 
 async function startAsync(opened, initializer) {
   const handler = pick(await opened.exports, opened);
-  if (initializer !== null) await dialect.initialize(pick(await initializer.exports, initializer));
+  if (initializer !== null) {
+    const initialize = pick(await initializer.exports, initializer);
+    channel.send(LOADED, '');
+    await dialect.initialize(initialize);
+  }
   ready(handler);
 }
 
@@ -718,10 +721,10 @@ function warm() {
   const init = (name, handler) => ({ // as the server has it, in its order
     account: '', code_dir: __dirname, credentials: texts(words('access_key_id access_key_secret security_token')),
     dialect: name, env: texts(VARIABLES[name]), function_name: '', handler: `warm.${handler}`, init_timeout_ms: 1, initializer: '',
-    memory_mib: 0, namespace: 'default', region: '', request_id: '', response_limit: 1 << 20, runtime: '',
+    memory_mib: 0, namespace: 'default', region: '', request_id: '', runtime: '',
     service: texts(words('log_project log_store role')), timeout_ms: 1, user_env: {}, version: '$LATEST',
   });
-  const request = Buffer.concat([Buffer.from('\x04warm\x01q'), Buffer.alloc(8), Buffer.from('{"key": [1, "v"]}')]);
+  const request = Buffer.concat([Buffer.from('\x04warm\x01q'), Buffer.alloc(8), Buffer.from([0, 0, 16, 0]), Buffer.from('{"key": [1, "v"]}')]);
   const folder = process.cwd();
   nowhere = fs.openSync('/dev/null', 'w');
   for (const [name, handler] of [['scf', 'handler'], ['scf', 'waits'], ['scf', 'promise'], ['fc', 'promise'], ['fc', 'handler']]) {

@@ -59,7 +59,10 @@ def preload(name):
 
 HEADER = struct.Struct("<IB")
 INIT, REQUEST, COMPILE = b"IRC"
-BLANK, READY, RESULT, ERROR, COMPILED, DONE = b"Birecd"
+BLANK, LOADED, READY, RESULT, ERROR, COMPILED, DONE = b"Blirecd"
+
+# Results up to this are not compared with the limit here; the server does it again.
+_SMALL = 1 << 10
 
 # Names that the platform sets; what remains of the environment is the user's own.
 _PLATFORM_PREFIXES = ("SCF_", "_SCF_", "TENCENTCLOUD_", "QCLOUD_")
@@ -114,7 +117,7 @@ def start(channel, init):
     function = (Fc if init["dialect"] == "fc" else Scf)(init)
     try:
         enter(init)
-        function.load()
+        function.load(channel)
     except SystemExit:
         raise
     except BaseException as error:
@@ -205,10 +208,9 @@ class Function:
     def __init__(self, init):
         self.code_dir = init["code_dir"]
         self.entry = init["handler"]
-        self.limit = init["response_limit"]
         self.handler = None
 
-    def load(self):
+    def load(self, _channel):
         self.handler = resolve(self.code_dir, self.entry)
 
     def failed_to_load(self, error):
@@ -233,10 +235,13 @@ class Function:
     def log_failure(self, stack):
         """SCF's log gets the failure from the server, as part of the answer."""
 
-    def result(self, body):
-        if len(body) <= self.limit:
+    def result(self, body, request, payload_at):
+        if len(body) <= _SMALL:
             return RESULT, body
-        message = "The response has %d bytes, the limit is %d bytes" % (len(body), self.limit)
+        limit = int.from_bytes(request[payload_at - 4 : payload_at], "little")
+        if len(body) <= limit:
+            return RESULT, body
+        message = "The response has %d bytes, the limit is %d bytes" % (len(body), limit)
         return ERROR, failure_body("response_too_large", message)
 
 
@@ -262,18 +267,18 @@ class Scf(Function):
             "tencentcloud_uin": env.get("TENCENTCLOUD_UIN", init["account"]),
         }
 
-    def load(self):
+    def load(self, channel):
         # No handler on the root logger, so that the user's own basicConfig still works; records that
         # nobody handles come here.
         logging.lastResort = _scf_handler
         logging.getLogger().setLevel(logging.DEBUG)
         logging.getLogger("asyncio").setLevel(logging.WARNING)
-        super().load()
+        super().load(channel)
 
     def invoke(self, request):
         """Answers one 'R': (frame type, body)."""
         id_end = request[0] + 1
-        payload_at = id_end + request[id_end] + 9
+        payload_at = id_end + request[id_end] + 13
         try:
             event = parse_json(str(request[payload_at:], "utf-8"))
         except (ValueError, RecursionError) as error:
@@ -292,7 +297,7 @@ class Scf(Function):
             body = render_json(value)
         except Exception as error:
             return ERROR, failure_body("bad_return", text_of(error), type(error).__name__)
-        return self.result(body)
+        return self.result(body, request, payload_at)
 
 
 class Fc(Function):
@@ -331,18 +336,19 @@ class Fc(Function):
             "tracing": Part(span_context="", span_baggages={}, jaeger_endpoint=""),
         }
 
-    def load(self):
+    def load(self, channel):
         root = logging.getLogger()
         root.handlers[:] = [StdoutHandler("%(asctime)s %(request_id)s [%(levelname)s] %(message)s", self)]
         root.setLevel(logging.INFO)
-        super().load()
+        super().load(channel)
         if not self.initializer:
             return
         initializer = resolve(self.code_dir, self.initializer)
         request_id = self.init_id.encode()
+        channel.send(LOADED, b"")
         self.log(b"FC Initialize Start RequestId: %s\n" % request_id)
         try:
-            value = initializer(self.context_of(self.init_id, "LATEST"))
+            value = initializer(self.context_of(self.init_id, self.init["version"]))
             if type(value) is CoroutineType:
                 run_coroutine(value)
         except SystemExit:
@@ -358,11 +364,9 @@ class Fc(Function):
         qualifier_end = id_end + 1 + request[id_end]
         self.request_id = request_id = str(request[1:id_end], "ascii")
         context = self.context_of(request_id, str(request[id_end + 1 : qualifier_end], "utf-8"))
-        return self.call(bytes(request[qualifier_end + 8 :]), context)
-
-    def call(self, event, context):
+        payload_at = qualifier_end + 12
         try:
-            value = self.handler(event, context)
+            value = self.handler(bytes(request[payload_at:]), context)
             if type(value) is CoroutineType:
                 value = run_coroutine(value)
         except SystemExit:
@@ -374,7 +378,7 @@ class Fc(Function):
                 value = fc_bytes(value)
             except Exception as error:
                 return ERROR, failure_body("bad_return", text_of(error), type(error).__name__)
-        return self.result(value)
+        return self.result(value, request, payload_at)
 
     def context_of(self, request_id, qualifier):
         service = self.services.get(qualifier)
@@ -713,7 +717,7 @@ def warm():
         channel = Channel(near.detach())
         for dialect in ("scf", "fc"):
             init = json.dumps(dict(_WARM_INIT, dialect=dialect)).encode()
-            request = b"\x04warm\x01q" + bytes(8) + b'{"key": [1, "v"]}'
+            request = b"\x04warm\x01q" + bytes(12) + b'{"key": [1, "v"]}'
             for kind, body in ((INIT, init), (REQUEST, request)):
                 far.sendall(HEADER.pack(len(body) + 1, kind) + body)
             _, body = channel.receive()
@@ -766,7 +770,6 @@ _WARM_INIT = {
     "memory_mib": 128,
     "timeout_ms": 3000,
     "init_timeout_ms": 3000,
-    "response_limit": 1 << 20,
     "account": "0",
     "region": "",
     "function_name": "warm",

@@ -24,7 +24,9 @@ PATIENCE_S = 20  # a bootstrap that says nothing for so long has failed
 class Instance:
     """One bootstrap process with a package of code; use as a context manager."""
 
-    def __init__(self, language, files, dialect="scf", handler="index.main_handler", node_options=None, **init):
+    def __init__(self, language, files, dialect="scf", handler="index.main_handler", node_options=None, response_limit=6 << 20, **init):
+        self.response_limit = response_limit
+        self.is_loaded = False  # it has said so
         self.code_dir = tempfile.mkdtemp(prefix="contract-")
         for name, text in files.items():
             path = os.path.join(self.code_dir, name)
@@ -40,7 +42,6 @@ class Instance:
             "memory_mib": 128,
             "timeout_ms": 3000,
             "init_timeout_ms": 60000,
-            "response_limit": 6 * 1024 * 1024,
             "account": "1250000000",
             "region": "ap-guangzhou",
             "function_name": "hello",
@@ -115,11 +116,16 @@ class Instance:
     # Conversations.
 
     def init(self):
-        """Blank, then init: the frame that answers it."""
+        """Blank, then init: the frame that answers it. Before that it must say that it is loaded, if it has an initializer
+        and came so far."""
         blank = self.receive()
         assert blank == (b"B", b""), blank
         self.send(b"I", json.dumps(self.message).encode())
-        return self.receive()
+        answer = self.receive()
+        if self.message["initializer"] and answer == (b"l", b""):
+            self.is_loaded = True
+            answer = self.receive()
+        return answer
 
     def ready(self):
         answer = self.init()
@@ -134,18 +140,17 @@ class Instance:
         assert kind == b"e", (kind, body)
         return json.loads(body)
 
-    def request(self, payload, request_id=REQUEST_ID, qualifier="$LATEST", left_ms=3000):
-        id_bytes, qualifier_bytes = request_id.encode(), qualifier.encode()
-        deadline = struct.pack("<Q", int(time.time() * 1000) + left_ms)
-        head = bytes([len(id_bytes)]) + id_bytes + bytes([len(qualifier_bytes)]) + qualifier_bytes
-        self.send(b"R", head + deadline + payload)
+    def request(self, payload, qualifier="$LATEST", **rest):
+        self.send(b"R", self.head(qualifier, **rest) + payload)
 
-    def tagged(self, tag, payload=b"{}", request_id=REQUEST_ID, qualifier="LATEST", left_ms=3000):
-        """A request to an instance that takes several at a time."""
+    def head(self, qualifier, request_id=REQUEST_ID, left_ms=3000):
         id_bytes, qualifier_bytes = request_id.encode(), qualifier.encode()
-        deadline = struct.pack("<Q", int(time.time() * 1000) + left_ms)
-        head = bytes([len(id_bytes)]) + id_bytes + bytes([len(qualifier_bytes)]) + qualifier_bytes
-        self.send(b"T", struct.pack("<I", tag) + head + deadline + payload)
+        names = bytes([len(id_bytes)]) + id_bytes + bytes([len(qualifier_bytes)]) + qualifier_bytes
+        return names + struct.pack("<QI", int(time.time() * 1000) + left_ms, self.response_limit)
+
+    def tagged(self, tag, payload=b"{}", qualifier="LATEST", **rest):
+        """A request to an instance that takes several at a time."""
+        self.send(b"T", struct.pack("<I", tag) + self.head(qualifier, **rest) + payload)
 
     def told(self):
         """The next tagged frame: what it is about, its type and body."""

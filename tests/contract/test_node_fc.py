@@ -76,6 +76,7 @@ class Initializers(unittest.TestCase):
         with node(self.CODE, initializer="index.init", request_id="first").ready() as instance:
             marks = "FC Initialize Start RequestId: first\nFC Initialize End RequestId: first\n"
             self.assertEqual(instance.log(), marks)
+            self.assertTrue(instance.is_loaded, "its own time limit begins with the initializer")
             self.assertEqual([instance.raw() for _ in range(3)], [b"1", b"1", b"1"])
 
     def test_promise_of_an_initializer(self):
@@ -96,7 +97,7 @@ class Initializers(unittest.TestCase):
             self.assertEqual(instance.receive(), (b"B", b""))
             instance.send(b"I", json.dumps(instance.message).encode())
             instance.request(b"")
-            self.assertEqual([instance.receive(), instance.receive()], [(b"i", b""), (b"r", b"1")])
+            self.assertEqual([instance.receive() for _ in range(3)], [(b"l", b""), (b"i", b""), (b"r", b"1")])
 
 
 class FailuresAndLogs(unittest.TestCase):

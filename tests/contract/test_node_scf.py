@@ -60,6 +60,8 @@ class Values(unittest.TestCase):
         with node("exports.main_handler = async (n) => 'é'.repeat(n);", response_limit=100).ready() as instance:
             self.assertEqual(len(instance.raw(b"49")), 100)
             failure = instance.failure(b"50")
+            instance.response_limit = 102
+            self.assertEqual(len(instance.raw(b"50")), 102, "each request has its own")
         self.assertEqual(failure["kind"], "response_too_large")
         self.assertIn("102", failure["message"])
 

@@ -107,7 +107,7 @@ class Process:
     def test_frames_may_arrive_in_pieces_and_together(self):
         with self.instance("echo") as instance:
             instance.ready()
-            body = b"\x02id\x01q" + bytes(8) + b'{"n": 1}'
+            body = b"\x02id\x01q" + bytes(8) + b"\0\0\1\0" + b'{"n": 1}'
             frame = struct.pack("<I", len(body) + 1) + b"R" + body
             for size in (1, 3, 4, 5, 6):  # the head of a frame cut everywhere
                 instance.socket.sendall(frame[:size])

@@ -77,6 +77,7 @@ def handler(event, context):
         with python(self.CODE, initializer="index.init", request_id="first").ready() as instance:
             marks = "FC Initialize Start RequestId: first\nin init\nFC Initialize End RequestId: first\n"
             self.assertEqual(instance.log(), marks)
+            self.assertTrue(instance.is_loaded, "its own time limit begins with the initializer")
             self.assertEqual([instance.raw() for _ in range(3)], [b"1", b"1", b"1"])
             self.assertEqual(instance.log().count("in init"), 1)
 

@@ -132,11 +132,13 @@ class Failures(unittest.TestCase):
 
     def test_result_over_the_limit(self):
         code = "def main_handler(event, context):\n    return 'x' * event\n"
-        with python(code, response_limit=100).ready() as instance:
-            self.assertEqual(len(instance.raw(b"98")), 100)
-            failure = instance.failure(b"99")
+        with python(code, response_limit=2000).ready() as instance:
+            self.assertEqual(len(instance.raw(b"1998")), 2000)
+            failure = instance.failure(b"1999")
+            instance.response_limit = 2001
+            self.assertEqual(len(instance.raw(b"1999")), 2001, "each request has its own")
         self.assertEqual(failure["kind"], "response_too_large")
-        self.assertIn("101", failure["message"])
+        self.assertIn("2001", failure["message"])
 
 
 class Loading(unittest.TestCase):

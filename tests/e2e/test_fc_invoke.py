@@ -201,11 +201,31 @@ def test_the_initializer_runs_once_before_the_first_call(fc, service, probe, nod
 def test_an_initializer_has_a_timeout_of_its_own(fc, service, probe):
     slow = probe(initializer="index.initialize", initializationTimeout=1, environmentVariables={"INIT_SLEEP": "5"})
     # spec: FFN-06
-    assert failure(fc, service, slow, {})["errorMessage"]
+    assert "initialization timed out after 1 seconds" in failure(fc, service, slow, {})["errorMessage"]
     patient = probe(
         initializer="index.initialize", initializationTimeout=10, timeout=1, environmentVariables={"INIT_SLEEP": "2"}
     )
     assert fc.invoke(service, patient).value["initialised"] == 1
+
+
+@pytest.mark.parametrize("runtime", ["python3", "nodejs16"])
+def test_loading_code_has_the_time_of_a_call(fc, service, fc_function, runtime):
+    sources = {
+        "python3": ("index.py", "import time\ntime.sleep(2)\ndef init(context):\n    pass\ndef handler(event, context):\n    return 'up'\n"),
+        "nodejs16": (
+            "index.js",
+            "const until = Date.now() + 2000; while (Date.now() < until);\n"
+            "exports.init = (context, callback) => callback(); exports.handler = (e, c, callback) => callback(null, 'up');\n",
+        ),
+    }
+    file, source = sources[runtime]
+    for initializer in ({}, {"initializer": "index.init"}):
+        fields = {"runtime": runtime, "initializationTimeout": 1, **initializer}
+        patient = fc_function(zip_of({file: source}), timeout=20, **fields)
+        # spec: FFN-06
+        assert fc.invoke(service, patient, b"").body == b"up"
+        hasty = fc_function(zip_of({file: source}), timeout=1, **fields)
+        assert failure(fc, service, hasty, b"")["errorMessage"] == "Function timed out after 1 seconds"
 
 
 def test_a_failing_initializer_fails_the_call(fc, service, probe):

@@ -94,6 +94,21 @@ def test_a_version_keeps_settings_and_code(fc, two):
     assert (error.status_code, error.err_code) == (404, "FunctionNotFound")
 
 
+def test_code_knows_its_version_from_the_environment_and_in_its_initializer(fc, service):
+    source = (
+        "import os\n"
+        "def init(context):\n"
+        "    global at_first\n"
+        "    at_first = context.service.qualifier\n"
+        "def handler(event, context):\n"
+        "    return os.environ['FC_QUALIFIER'] + ' ' + at_first\n"
+    )
+    fc.create(service, "f", zip_of({"index.py": source}), memorySize=128, initializer="index.init")
+    assert fc.publish(service) == "1"
+    assert fc.invoke(service, "f").body == b"LATEST LATEST"
+    assert fc.invoke(service, "f", qualifier="1").body == b"1 1"
+
+
 def test_a_call_runs_the_version_that_it_names(fc, two):
     said = {}
     for qualifier in (None, "LATEST", "1", "2"):

@@ -1,5 +1,7 @@
 """SCF quotas: numbers of a region, and what happens when they are reached."""
 
+import os
+
 from harness import REGION, zip_of
 from scf_api import Scf, refused
 
@@ -65,3 +67,22 @@ def test_regions_have_a_profile_that_can_be_read_and_changed(server):
     assert server.quota(REGION)["concurrency_mb"] == 128000
     assert server.patch_quota("ap-taipei", sync_payload_mb=7)["sync_payload_mb"] == 7
     assert server.quota("ap-taipei")["sync_payload_mb"] == 7
+
+
+def test_limits_of_answers_and_packages_are_raised_for_what_is_there(server):
+    scf = Scf(server, region="ap-jakarta")
+    six = 6 * 1024 * 1024
+    scf.create("large", zip_of({"index.py": "def main_handler(event, context):\n    return 'x' * event['size']\n"}), MemorySize=256)
+    assert len(scf.invoke("large", {"size": six - 2}).value) == six - 2
+    assert not scf.invoke("large", {"size": six}).ok
+    server.patch_quota("ap-jakarta", response_mb=7)
+    # spec: QUO-27
+    assert len(scf.invoke("large", {"size": six}).value) == six, "the instance was there before"
+    # Bytes that do not compress; larger in base64 than any package with the default limits.
+    heavy = zip_of({"index.py": "def main_handler(event, context):\n    return 1\n", "data": os.urandom(57 << 20)})
+    reason = scf.rejection("heavy", heavy)
+    assert "50 MB" in reason or "RequestSizeLimitExceeded" in reason, reason
+    server.patch_quota("ap-jakarta", code_zip_mb=60)
+    # spec: QUO-27
+    scf.create("heavy", heavy)
+    assert scf.invoke("heavy").value == 1

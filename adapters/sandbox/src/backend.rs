@@ -9,7 +9,7 @@ use crate::{
     cgroup::Hierarchy,
     client::Launcher,
     connection::Connection,
-    descriptors::start_error,
+    descriptors::{self, start_error},
     dns, environment,
     frame::{self, Frame},
     free_memory::FreeMemory,
@@ -185,6 +185,9 @@ impl SandboxBackend {
 
     /// Starts a process in a sandbox and waits until it reports.
     async fn run_blank(&self, process: Process) -> Result<(Arc<Sandbox>, Connection), String> {
+        if descriptors::are_scarce() {
+            return Err("what the server may still open is kept for starts".into());
+        }
         let sandbox = self.stock.take().await.map_err(|error| error.to_string())?;
         let mut connection = sandbox.run(process, &[]).await.map_err(|error| error.to_string())?;
         start::await_blank(&mut connection).await?;

@@ -140,8 +140,8 @@ impl<E: Enclosure> Instance for ConcurrentInstance<E> {
         if is_last && self.spent.load(Ordering::Acquire) {
             self.life.condemn();
         }
-        if let Some(size) = result.as_ref().ok().map(Bytes::len).filter(|size| *size > self.life.response_limit) {
-            result = Err::<Bytes, Failure>(too_large(size, self.life.response_limit));
+        if let Some(size) = result.as_ref().ok().map(Bytes::len).filter(|size| *size > call.response_limit) {
+            result = Err::<Bytes, Failure>(too_large(size, call.response_limit));
         }
         let duration = time.spent();
         let memory_used = self.life.memory_used(duration, is_last);

@@ -4,6 +4,7 @@ use rustix::{
     event::{EventfdFlags, eventfd},
     process::{Resource, getrlimit},
 };
+use sluice_domain::Throttle;
 use sluice_ports::StartError;
 use std::{
     io,
@@ -17,10 +18,11 @@ use std::{
 
 /// Of the files that it may have open, one in so many is not for instances.
 const KEPT: u64 = 8;
-/// What a sandbox takes in which nothing runs.
-pub const SANDBOX: u64 = 5;
-/// What a process in it takes besides, once it has been called and has rested.
-pub const PROCESS: u64 = 7;
+/// What a process takes once it has been called and has rested: two connections and a copy of one, and five counters of
+/// its control groups.
+pub const PROCESS: u64 = 8;
+/// With its sandbox: the first process, the network namespace and the socket to it, `/tmp`, and one to spare.
+pub const INSTANCE: u64 = PROCESS + 5;
 /// The operator is told of it no more often.
 const SAID: Duration = Duration::from_secs(60);
 
@@ -52,33 +54,47 @@ impl Drop for Claim {
     }
 }
 
-/// Connections may have taken of what is for instances, but not of the half that is kept for them.
-fn is_room(lowest: u64, claimed: u64, limit: u64) -> bool {
-    claimed <= limit - limit / KEPT && lowest < limit - limit / KEPT / 2
+/// So few are left for instances that those who wait for one should have them.
+pub fn are_scarce() -> bool {
+    let Some(limit) = getrlimit(Resource::Nofile).current else { return false };
+    let most = for_instances(limit);
+    CLAIMED.load(Ordering::Relaxed) > most - most / KEPT
 }
 
-/// What is to be said of a start that failed on the host's side.
+fn for_instances(limit: u64) -> u64 {
+    limit - limit / KEPT
+}
+
+/// Connections may have taken of what is for instances, but not of the half that is kept for them.
+fn is_room(lowest: u64, claimed: u64, limit: u64) -> bool {
+    claimed <= for_instances(limit) && lowest < limit - limit / KEPT / 2
+}
+
+/// What is to be said of a start that failed on the host's side. The caller of a function cannot help that there are too
+/// few files, so the operator is told.
 pub fn start_error(error: io::Error) -> StartError {
-    match (error.raw_os_error(), getrlimit(Resource::Nofile).current) {
-        (Some(libc::EMFILE), Some(limit)) => no_room(limit),
-        (Some(libc::ENFILE), _) => StartError::NoRoom("the host has as many files open as it may (fs.file-max)".into()),
-        _ => StartError::Platform(error.to_string()),
+    let limit = getrlimit(Resource::Nofile).current;
+    let advice = match (error.raw_os_error(), limit) {
+        (Some(libc::EMFILE), Some(limit)) => format!("the server may have {limit}: `ulimit -n`, LimitNOFILE="),
+        (Some(libc::ENFILE), _) => "the host may have no more: sysctl fs.file-max".to_owned(),
+        _ => return StartError::Platform(error.to_string()),
+    };
+    warn(&advice);
+    StartError::NoRoom {
+        lack: Throttle::HostFiles,
+        limit: limit.map_or(u64::MAX, for_instances),
+        used: CLAIMED.load(Ordering::Relaxed),
+        message: "the host may not open enough files for one more instance".into(),
     }
 }
 
-/// The caller cannot help it, so the operator is told.
-fn no_room(limit: u64) -> StartError {
+fn warn(advice: &str) {
     static LAST_SAID: Mutex<Option<Instant>> = Mutex::new(None);
-    let message = format!(
-        "the server may have {limit} files open, which is too few for one more instance: raise its limit (`ulimit -n`, \
-         LimitNOFILE=)"
-    );
     let mut last = LAST_SAID.lock().expect("no-room lock");
     if last.is_none_or(|last| last.elapsed() >= SAID) {
         *last = Some(Instant::now());
-        tracing::warn!("{message}");
+        tracing::warn!("too few open files for one more instance, raise the limit ({advice})");
     }
-    StartError::NoRoom(message)
 }
 
 #[cfg(test)]
@@ -89,16 +105,29 @@ mod tests {
     fn instances_take_seven_eighths_of_the_files_at_most() {
         assert!(is_room(0, 896, 1024) && !is_room(0, 897, 1024));
         assert!(is_room(959, 12, 1024) && !is_room(960, 12, 1024));
-        let claims = [Claim::new(SANDBOX).unwrap(), Claim::new(PROCESS).unwrap()];
-        assert!(CLAIMED.load(Ordering::Relaxed) >= SANDBOX + PROCESS);
-        drop(claims);
+    }
+
+    // Alone among the tests of this crate it claims any.
+    #[test]
+    fn a_claim_counts_until_it_is_dropped_and_a_refused_one_does_not() {
+        let claimed = || CLAIMED.load(Ordering::Relaxed);
+        let before = claimed();
+        let claim = Claim::new(INSTANCE).unwrap();
+        assert_eq!(claimed(), before + INSTANCE);
+        let limit = getrlimit(Resource::Nofile).current.unwrap();
+        let refused = Claim::new(limit).unwrap_err();
+        assert_eq!((refused.raw_os_error(), claimed()), (Some(libc::EMFILE), before + INSTANCE));
+        drop(claim);
+        assert_eq!(claimed(), before);
     }
 
     #[test]
     fn no_more_files_is_no_room_and_nothing_else_is() {
-        let said = |number| start_error(io::Error::from_raw_os_error(number));
-        assert!(matches!(said(libc::EMFILE), StartError::NoRoom(text) if text.contains("ulimit -n")));
-        assert!(matches!(said(libc::ENFILE), StartError::NoRoom(text) if text.contains("fs.file-max")));
-        assert!(matches!(said(libc::ENOMEM), StartError::Platform(_)));
+        let lack = |number| match start_error(io::Error::from_raw_os_error(number)) {
+            StartError::NoRoom { lack, .. } => Some(lack),
+            _ => None,
+        };
+        let files = Some(Throttle::HostFiles);
+        assert_eq!([libc::EMFILE, libc::ENFILE, libc::ENOMEM].map(lack), [files, files, None]);
     }
 }

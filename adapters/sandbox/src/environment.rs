@@ -75,7 +75,6 @@ const ALWAYS_SCF: &[(&str, &str)] = &[
 /// … and of FC.
 const ALWAYS_FC: &[(&str, &str)] = &[
     ("FC_FUNC_CODE_PATH", "/code/"),
-    ("FC_QUALIFIER", "LATEST"),
     ("FC_CUSTOM_LISTEN_PORT", "9000"),
     ("LD_LIBRARY_PATH", "/code:/code/lib:/usr/local/lib:/opt/lib"),
     ("NODE_PATH", "/code/node_modules:/usr/local/lib/node_modules:/opt/nodejs/node_modules:/opt/node_modules"),
@@ -126,6 +125,7 @@ fn own_of_fc(spec: &InstanceSpec) -> Vec<(&'static str, String)> {
         ("FC_REGION", function.scope.region.to_string()),
         ("FC_SERVICE_NAME", function.namespace.clone()),
         ("FC_FUNCTION_NAME", function.name.clone()),
+        ("FC_QUALIFIER", spec.version.clone()),
         ("FC_FUNCTION_HANDLER", spec.config.handler.clone()),
         ("FC_FUNCTION_MEMORY_SIZE", spec.config.memory_mib.to_string()),
         ("FC_INSTANCE_ID", spec.id.to_string()),
@@ -158,7 +158,6 @@ pub fn init_document(spec: &InstanceSpec) -> Value {
         "memory_mib": spec.config.memory_mib,
         "timeout_ms": u64::from(spec.config.timeout_s) * 1000,
         "init_timeout_ms": u64::from(spec.config.init_timeout_s) * 1000,
-        "response_limit": spec.response_limit,
         "account": function.scope.account.as_str(),
         "region": function.scope.region.as_str(),
         "function_name": function.name,

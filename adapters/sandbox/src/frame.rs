@@ -19,6 +19,8 @@ const COPIED: usize = 4096;
 #[derive(Debug, PartialEq)]
 pub enum Frame {
     BlankReady,
+    /// The initializer begins.
+    Loaded,
     InitDone,
     Result(Bytes),
     Error(Failure),
@@ -83,6 +85,7 @@ fn taken(buffer: &mut BytesMut, length: usize) -> Bytes {
 fn parse(kind: u8, mut body: Bytes) -> Result<Frame, Malformed> {
     match kind {
         b'B' => Ok(Frame::BlankReady),
+        b'l' => Ok(Frame::Loaded),
         b'i' => Ok(Frame::InitDone),
         b'r' => Ok(Frame::Result(body)),
         b'e' => parse_error(&body).map(Frame::Error),
@@ -165,11 +168,12 @@ pub fn request_head(
     request_id: &str,
     qualifier: &str,
     deadline_ms: u64,
+    response_limit: usize,
     payload: usize,
 ) -> Option<Vec<u8>> {
     let (id, name) = (u8::try_from(request_id.len()).ok()?, u8::try_from(qualifier.len()).ok()?);
     let tag_length = if tag.is_some() { 4 } else { 0 };
-    let length = 1 + tag_length + 1 + request_id.len() + 1 + qualifier.len() + 8 + payload;
+    let length = 1 + tag_length + 1 + request_id.len() + 1 + qualifier.len() + 12 + payload;
     let mut out = Vec::with_capacity(64 + request_id.len() + qualifier.len());
     out.put_u32_le(u32::try_from(length).ok()?);
     match tag {
@@ -184,6 +188,8 @@ pub fn request_head(
     out.put_u8(name);
     out.put_slice(qualifier.as_bytes());
     out.put_u64_le(deadline_ms);
+    // What does not fit is more than a frame can hold.
+    out.put_u32_le(u32::try_from(response_limit).unwrap_or(u32::MAX));
     Some(out)
 }
 
@@ -242,8 +248,8 @@ mod tests {
         let mut buffer = BytesMut::from(&plain(b't', b"\x02\x01\0\0rabc")[..]);
         let said = Said::Result(Bytes::from_static(b"abc"));
         assert_eq!(take(&mut buffer), Ok(Some(Frame::Tagged { tag: 258, said })));
-        let plain = request_head(None, "id", "q", 7, 3).expect("short names");
-        let tagged = request_head(Some(258), "id", "q", 7, 3).expect("short names");
+        let plain = request_head(None, "id", "q", 7, 9, 3).expect("short names");
+        let tagged = request_head(Some(258), "id", "q", 7, 9, 3).expect("short names");
         assert_eq!((plain[4], &tagged[4..9]), (b'R', &b"T\x02\x01\0\0"[..]));
         assert_eq!((&plain[5..], plain[0] + 4), (&tagged[9..], tagged[0]));
         assert_eq!(usize::from(plain[0]) + 4, plain.len() + 3);

@@ -14,8 +14,10 @@ use std::{
 
 /// What can be frozen while it is idle.
 pub trait Sleeper: Send + Sync {
-    /// Without effect on one that was woken since it was to fall asleep. It says when it is to be called again, if it is.
-    fn fall_asleep(&self) -> Option<Instant>;
+    /// It is to fall asleep, and nobody has looked at it since.
+    fn is_drowsy(&self) -> bool;
+    /// Without effect on one that was woken since it was to fall asleep.
+    fn fall_asleep(&self) -> Done;
 }
 
 /// What came of a chore.

@@ -37,8 +37,15 @@ pub fn open<E: Enclosure>(
 pub fn head(call: &Call, tag: Option<u32>) -> Result<Vec<u8>, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let deadline = (now + call.timeout).as_millis() as u64;
-    frame::request_head(tag, call.request_id.as_str(), &call.qualifier, deadline, call.payload.len())
-        .ok_or_else(|| Failure::new(FailureKind::Internal, "a request id or qualifier is too long"))
+    frame::request_head(
+        tag,
+        call.request_id.as_str(),
+        &call.qualifier,
+        deadline,
+        call.response_limit,
+        call.payload.len(),
+    )
+    .ok_or_else(|| Failure::new(FailureKind::Internal, "a request id or qualifier is too long"))
 }
 
 struct SequentialInstance<E> {
@@ -97,7 +104,7 @@ impl<E: Enclosure> SequentialInstance<E> {
             heard = talk => Some(heard),
             () = self.life.over(time) => None,
         };
-        let limit = self.life.response_limit;
+        let limit = call.response_limit;
         match heard {
             Some(Heard::Frame(Frame::Result(result))) if result.len() > limit => Err(too_large(result.len(), limit)),
             Some(Heard::Frame(Frame::Result(result))) => Ok(result),

@@ -1,7 +1,7 @@
 //! What instances have in common, however they take their calls: whether they work, sleep or are done for.
 
 use crate::{
-    freezer::Sleeper,
+    freezer::{Done, Sleeper},
     limit::{Ageing, Allowance},
     log::Limits,
     share::Occasion,
@@ -30,7 +30,8 @@ pub trait Enclosure: Send + Sync + 'static {
     fn is_alone(&self) -> bool {
         false
     }
-    /// Has an idle instance fall asleep, now or when there is time for it.
+    /// Has an idle instance fall asleep, now or when there is time for it, and again when it is said to: at once and
+    /// only once where nobody is quiet.
     fn put_to_sleep(self: Arc<Self>, sleeper: Arc<dyn Sleeper>) {
         sleeper.fall_asleep();
     }
@@ -71,7 +72,6 @@ pub struct Life<E> {
     pub id: InstanceId,
     pub enclosure: Arc<E>,
     pub log_limits: Limits,
-    pub response_limit: usize,
     pub ageing: Ageing,
     activity: Mutex<Activity>,
     usable: AtomicBool,
@@ -103,7 +103,7 @@ struct Activity {
     reviewed: Instant,
     /// When the last call ended.
     called: Instant,
-    /// When the freezer comes again, or has come.
+    /// When the freezer comes again, or has come, to one that was quiet when it last looked.
     appointed: Option<Instant>,
 }
 
@@ -131,7 +131,6 @@ impl<E: Enclosure> Life<E> {
             id: spec.id,
             enclosure,
             log_limits: start::log_limits(spec),
-            response_limit: spec.response_limit,
             ageing: Ageing::default(),
             activity: Mutex::new(Activity { calls: 0, rest: Rest::Awake, reviewed: now, called: now, appointed: None }),
             usable: AtomicBool::new(true),
@@ -229,12 +228,17 @@ impl<E: Enclosure> Life<E> {
 }
 
 impl<E: Enclosure> Sleeper for Life<E> {
-    fn fall_asleep(&self) -> Option<Instant> {
+    fn is_drowsy(&self) -> bool {
+        self.activity.lock().expect("activity lock").rest == Rest::Drowsy
+    }
+
+    fn fall_asleep(&self) -> Done {
         let mut activity = self.activity.lock().expect("activity lock");
         let called = activity.called;
         let due = called + LONG_IDLE;
         let mut is_quiet = activity.rest == Rest::Quiet;
-        if activity.rest == Rest::Drowsy && Instant::now() < due {
+        let is_look = activity.rest == Rest::Drowsy && Instant::now() < due;
+        if is_look {
             // A call need not wait for the look.
             drop(activity);
             is_quiet = self.enclosure.is_quiet();
@@ -242,20 +246,20 @@ impl<E: Enclosure> Sleeper for Life<E> {
         }
         // A call wakes it, also one that is over again.
         if !matches!(activity.rest, Rest::Drowsy | Rest::Quiet) || activity.called != called || !self.is_usable() {
-            return None;
+            return Done { took_time: is_look, again: None };
         }
         let now = Instant::now();
         if is_quiet && now < due {
             activity.rest = Rest::Quiet;
-            if activity.appointed.is_some_and(|at| at > now) {
-                return None;
-            }
-            activity.appointed = Some(due);
-            return Some(due);
+            let again = if activity.appointed.is_some_and(|at| at > now) { None } else { Some(due) };
+            activity.appointed = again.or(activity.appointed);
+            return Done { took_time: is_look, again };
         }
         activity.rest = Rest::Frozen;
+        // That it was quiet once is not relied upon any more.
+        activity.appointed = None;
         self.enclosure.set_frozen(true);
-        None
+        Done { took_time: true, again: None }
     }
 }
 
@@ -282,6 +286,10 @@ mod tests {
         alone: AtomicBool,
         frozen: AtomicBool,
         changes: AtomicU64,
+        /// Turns that were asked for.
+        turns: AtomicU64,
+        /// Happens while it is looked at.
+        meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     }
 
     impl Enclosure for Cell {
@@ -291,10 +299,18 @@ mod tests {
             self.changes.fetch_add(1, Ordering::Relaxed);
         }
         fn is_quiet(&self) -> bool {
+            if let Some(meanwhile) = self.meanwhile.lock().unwrap().take() {
+                meanwhile();
+            }
             self.quiet.load(Ordering::Relaxed)
         }
         fn is_alone(&self) -> bool {
             self.alone.load(Ordering::Relaxed)
+        }
+        // The tests are the freezer.
+        fn put_to_sleep(self: Arc<Self>, _: Arc<dyn Sleeper>) {}
+        fn review_share(self: Arc<Self>, _: Occasion) {
+            self.turns.fetch_add(1, Ordering::Relaxed);
         }
         fn memory_peak(&self) -> u64 {
             0
@@ -314,6 +330,7 @@ mod tests {
         fn pass(&self, time: Duration) {
             let mut activity = self.activity.lock().unwrap();
             activity.called -= time;
+            activity.reviewed -= time;
             activity.appointed = activity.appointed.map(|at| at - time);
         }
 
@@ -321,9 +338,22 @@ mod tests {
             self.enclosure.frozen.load(Ordering::Relaxed)
         }
 
+        fn is_awake(&self) -> bool {
+            self.activity.lock().unwrap().rest == Rest::Awake
+        }
+
         fn call(&self) {
             drop(self.begin());
             self.end();
+        }
+
+        fn meanwhile(&self, act: impl FnOnce() + Send + 'static) {
+            *self.enclosure.meanwhile.lock().unwrap() = Some(Box::new(act));
+        }
+
+        /// When the freezer is to come again, and whether it has frozen it.
+        fn visit(&self) -> (Option<Instant>, bool) {
+            (self.fall_asleep().again, self.is_frozen())
         }
 
         /// When it is frozen if no call comes.
@@ -335,18 +365,18 @@ mod tests {
     #[test]
     fn who_is_quiet_is_frozen_only_when_no_call_comes_for_long() {
         let life = Life::open(true);
-        life.activity.lock().unwrap().rest = Rest::Drowsy;
-        assert_eq!(life.fall_asleep(), life.due());
         life.freeze();
-        assert_eq!((life.fall_asleep(), life.is_frozen()), (None, false), "the freezer comes anyway");
+        assert_eq!(life.visit(), (life.due(), false));
+        life.freeze();
+        assert_eq!(life.visit(), (None, false), "the freezer comes anyway");
         life.pass(LONG_IDLE);
-        assert_eq!((life.fall_asleep(), life.is_frozen()), (None, true));
+        assert_eq!(life.visit(), (None, true));
         life.call();
         assert!(!life.is_frozen());
         // Others are frozen at once.
         life.enclosure.quiet.store(false, Ordering::Relaxed);
         life.freeze();
-        assert!(life.is_frozen());
+        assert_eq!(life.visit(), (None, true));
     }
 
     #[test]
@@ -354,46 +384,103 @@ mod tests {
         let life = Life::open(true);
         life.enclosure.alone.store(true, Ordering::Relaxed);
         life.freeze();
+        life.visit();
         life.pass(LONG_IDLE / 2);
         life.call();
-        // It would be frozen if it were looked at.
+        life.meanwhile(|| panic!("a look"));
+        life.freeze();
+        life.meanwhile(|| {});
+        assert!(life.is_drowsy() && !life.is_frozen());
         life.enclosure.quiet.store(false, Ordering::Relaxed);
-        life.freeze();
-        assert!(!life.is_frozen());
         life.pass(LONG_IDLE / 2);
-        assert_eq!((life.fall_asleep(), life.is_frozen()), (None, true), "not quiet any more");
-        life.call();
-        life.freeze();
-        assert!(life.is_frozen(), "the freezer was there, so this was a look");
+        assert_eq!(life.visit(), (None, true), "not quiet any more");
     }
 
     #[test]
-    fn who_is_not_alone_any_more_is_looked_at_at_once() {
+    fn who_was_not_quiet_the_last_time_is_looked_at() {
         let life = Life::open(true);
         life.freeze();
+        life.visit();
         life.call();
         life.enclosure.quiet.store(false, Ordering::Relaxed);
         life.freeze();
-        assert!(life.is_frozen());
+        assert_eq!(life.visit(), (None, true), "it was not alone");
+        life.call();
+        life.enclosure.alone.store(true, Ordering::Relaxed);
+        life.freeze();
+        assert_eq!(life.activity.lock().unwrap().appointed, None, "the time before that does not count");
     }
 
     #[test]
     fn a_call_wakes_the_quiet_for_nothing_and_puts_off_the_freeze() {
         let life = Life::open(true);
         life.freeze();
+        life.visit();
         life.pass(LONG_IDLE / 2);
         life.call();
-        assert!(life.activity.lock().unwrap().rest == Rest::Awake);
+        assert!(life.is_awake());
         life.freeze();
         life.pass(LONG_IDLE / 2);
-        assert_eq!(life.fall_asleep(), life.due(), "it was called in between");
+        assert_eq!(life.visit(), (life.due(), false), "it was called in between");
         life.pass(LONG_IDLE / 2);
         life.call();
-        assert_eq!((life.fall_asleep(), life.is_frozen()), (None, false), "awake");
+        assert_eq!(life.visit(), (None, false), "awake");
         assert_eq!(life.enclosure.changes.load(Ordering::Relaxed), 0);
         life.freeze();
         life.pass(LONG_IDLE);
         life.condemn();
-        assert_eq!((life.fall_asleep(), life.is_frozen()), (None, false), "what is killed is not frozen after that");
+        assert_eq!(life.visit(), (None, false), "what is killed is not frozen after that");
+    }
+
+    #[test]
+    fn a_call_or_the_end_during_the_look_makes_it_void() {
+        for quiet in [true, false] {
+            let life = Life::open(quiet);
+            let looked_at = |act: fn(&Arc<Life<Cell>>)| {
+                life.freeze();
+                let it = life.clone();
+                life.meanwhile(move || act(&it));
+                assert_eq!(life.visit(), (None, false));
+            };
+            looked_at(|life| drop(life.begin()));
+            assert!(life.is_awake() && !life.is_idle());
+            life.end();
+            looked_at(|life| life.call());
+            assert!(life.is_awake());
+            looked_at(|life| {
+                life.call();
+                life.freeze();
+            });
+            assert!(life.is_drowsy(), "the freezer has been told once more");
+            looked_at(|life| life.condemn());
+            assert_eq!(life.enclosure.changes.load(Ordering::Relaxed), 0);
+        }
+    }
+
+    #[test]
+    fn who_rests_is_reviewed_before_it_sleeps_and_who_is_awake_by_turns() {
+        let life = Life::open(true);
+        life.enclosure.alone.store(true, Ordering::Relaxed);
+        let (mut reviews, pause) = (0, Duration::from_millis(500));
+        // As the freezer would, for each gap between calls; the first visit is the one that the rest queues.
+        for gap in [6, 6, 6, 3, 3, 3, 3, 3].map(Duration::from_secs) {
+            life.call();
+            life.pass(pause);
+            let appointed = life.activity.lock().unwrap().appointed;
+            life.freeze();
+            let visits = match appointed {
+                Some(at) if at > Instant::now() => (at - Instant::now() < gap - pause).then_some(at - Instant::now()),
+                _ => Some(Duration::ZERO),
+            };
+            let rest = visits.unwrap_or_default();
+            life.pass(rest);
+            if visits.is_some() {
+                reviews += u64::from(life.is_drowsy());
+                life.visit();
+            }
+            life.pass(gap - pause - rest);
+        }
+        let turns = life.enclosure.turns.load(Ordering::Relaxed);
+        assert_eq!((reviews, turns), (5, 1));
     }
 }

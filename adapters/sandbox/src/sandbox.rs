@@ -49,16 +49,15 @@ pub struct Sandbox {
     in_review: AtomicBool,
     /// That such a look failed was said.
     warned: AtomicBool,
-    _files: Claim,
-    process_files: OnceLock<Claim>,
     maker: Arc<Maker>,
 }
 
 impl Maker {
     /// Makes a sandbox in which nothing runs yet.
     pub async fn make(self: &Arc<Self>) -> io::Result<Arc<Sandbox>> {
-        let claim = Claim::new(descriptors::SANDBOX)?;
-        let slot = self.slots.take().await?;
+        let claim = Claim::new(descriptors::INSTANCE)?;
+        let mut slot = self.slots.take().await?;
+        slot.files = Some(claim);
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let first = match self.create(&slot, id).await {
             Ok(Some(first)) => first,
@@ -82,8 +81,6 @@ impl Maker {
             oom_seen: AtomicU64::new(0),
             in_review: AtomicBool::new(false),
             warned: AtomicBool::new(false),
-            _files: claim,
-            process_files: OnceLock::new(),
             maker: self.clone(),
         }))
     }
@@ -100,7 +97,6 @@ impl Maker {
 impl Sandbox {
     /// Attaches mounts and starts a process, which reports on the connection when it is up.
     pub async fn run(&self, process: Process, mounts: &[(String, OwnedFd)]) -> io::Result<Connection> {
-        let _ = self.process_files.set(Claim::new(descriptors::PROCESS)?);
         let doors = self.with_slot(|slot| slot.group.doors()).unwrap_or_else(|| Ok(Vec::new()))?;
         let (connection, FarEnds { control, log }) = Connection::open()?;
         let mut fds = vec![log.as_fd(), control.as_fd()];
@@ -192,14 +188,13 @@ impl Enclosure for Sandbox {
 
     fn put_to_sleep(self: Arc<Self>, sleeper: Arc<dyn Sleeper>) {
         let (sandbox, sleeper) = (Arc::downgrade(&self), Arc::downgrade(&sleeper));
-        let mut is_first = true;
         self.maker.freezer.queue(move || {
             let (Some(sandbox), Some(sleeper)) = (sandbox.upgrade(), sleeper.upgrade()) else { return Done::default() };
-            // When it is done again, it is for who has slept since, or was called, and then there is another for that.
-            if std::mem::take(&mut is_first) {
+            // Before it sleeps; when it wakes that will not be made up for.
+            if sleeper.is_drowsy() {
                 sandbox.review(Occasion::Turn);
             }
-            Done { took_time: true, again: sleeper.fall_asleep() }
+            sleeper.fall_asleep()
         });
     }
 

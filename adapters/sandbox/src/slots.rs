@@ -5,6 +5,7 @@
 
 use crate::{
     cgroup::{Group, Hierarchy},
+    descriptors::Claim,
     network::{Network, Port},
     scratch::ScratchMaker,
     sys,
@@ -27,6 +28,8 @@ pub struct Slot {
     pub port: Port,
     pub scratch: OwnedFd,
     pub group: Group,
+    /// What the sandbox has open, as long as any of it may be.
+    pub files: Option<Claim>,
 }
 
 pub struct Slots {
@@ -156,7 +159,7 @@ impl Slots {
         let size_mib = self.usual_mib.load(Ordering::Relaxed);
         let group = self.hierarchy.create(&name, size_mib, MAX_TASKS)?;
         match self.network.make() {
-            Ok(port) => Ok(Slot { uid: self.uids.take(), port, scratch, group }),
+            Ok(port) => Ok(Slot { uid: self.uids.take(), port, scratch, group, files: None }),
             Err(error) => {
                 group.remove();
                 Err(error)
@@ -165,10 +168,11 @@ impl Slots {
     }
 
     fn take_apart(&self, slot: Slot) {
-        let Slot { uid, port, scratch, group } = slot;
+        let Slot { uid, port, scratch, group, files } = slot;
         group.remove();
         self.network.release(port);
         drop(scratch);
+        drop(files);
         self.uids.free.lock().expect("uids lock").push(uid);
     }
 }
@@ -201,7 +205,7 @@ const SPENT_MAX: usize = 128;
 /// What the thread does: first those who wait, then the dead, then the reserve.
 enum Task {
     Serve(oneshot::Sender<io::Result<Slot>>),
-    TakeApart(Slot),
+    TakeApart(Box<Slot>),
     Stock,
 }
 
@@ -218,7 +222,7 @@ fn keep(slots: &Weak<Slots>) {
                     slots.shelf.lock().expect("slots lock").ready.push_back(unused);
                 }
             }
-            Some(Task::TakeApart(spent)) => slots.take_apart(spent),
+            Some(Task::TakeApart(spent)) => slots.take_apart(*spent),
             Some(Task::Stock) => match slots.make() {
                 Ok(slot) => {
                     let mut shelf = slots.shelf.lock().expect("slots lock");
@@ -254,7 +258,7 @@ fn next_task(slots: &Slots) -> Option<Option<Task>> {
             return Some(Some(Task::Serve(waiter)));
         }
         if let Some(spent) = shelf.spent.pop() {
-            return Some(Some(Task::TakeApart(spent)));
+            return Some(Some(Task::TakeApart(Box::new(spent))));
         }
         if shelf.ready.len() < slots.reserve {
             return Some(Some(Task::Stock));

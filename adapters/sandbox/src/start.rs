@@ -4,10 +4,10 @@ use crate::{
     connection::{Connection, Heard},
     environment,
     frame::{self, Frame},
-    life::Enclosure,
+    life::{Enclosure, timed_out},
     log::{Collector, Limits},
 };
-use sluice_domain::{Failure, FailureKind, LogCut};
+use sluice_domain::{Dialect, Failure, FailureKind, LogCut};
 use sluice_ports::{InstanceSpec, StartError};
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,36 @@ pub async fn await_blank(connection: &mut Connection) -> Result<(), String> {
     }
 }
 
+/// A part of a start that has a time limit of its own.
+struct Phase {
+    limit: Duration,
+    is_before_initializer: bool,
+}
+
+impl Phase {
+    /// SCF has one limit for all. FC's is for the initializer; what comes before it has the time of a call.
+    fn first(spec: &InstanceSpec) -> Self {
+        match spec.function.dialect {
+            Dialect::Scf => Self::initializer(spec),
+            Dialect::Fc => {
+                Self { limit: Duration::from_secs(u64::from(spec.config.timeout_s)), is_before_initializer: true }
+            }
+        }
+    }
+
+    fn initializer(spec: &InstanceSpec) -> Self {
+        Self { limit: Duration::from_secs(u64::from(spec.config.init_timeout_s)), is_before_initializer: false }
+    }
+
+    fn timed_out(&self) -> Failure {
+        if self.is_before_initializer {
+            return timed_out(self.limit);
+        }
+        let message = format!("initialization timed out after {} seconds", self.limit.as_secs());
+        Failure::new(FailureKind::InitTimedOut, message)
+    }
+}
+
 /// Has the user's code loaded and its initializer run.
 pub async fn initialise(
     connection: &mut Connection,
@@ -49,18 +79,24 @@ pub async fn initialise(
     }
     let body = serde_json::to_vec(&document).map_err(|error| StartError::Platform(error.to_string()))?;
     let mut log = Collector::new(log_limits(spec));
-    let limit = Duration::from_secs(u64::from(spec.config.init_timeout_s));
     let began = Instant::now();
-    let talk = async {
-        if connection.send(&frame::plain(b'I', &body)).await.is_err() {
-            return Heard::Gone;
-        }
-        match connection.hear(&mut log, || false).await {
-            Heard::Frame(Frame::BlankReady) => connection.hear(&mut log, || false).await,
-            other => other,
-        }
+    let mut phase = Phase::first(spec);
+    let mut due = began + phase.limit;
+    let heard = match tokio::time::timeout_at(due.into(), connection.send(&frame::plain(b'I', &body))).await {
+        Ok(Ok(())) => loop {
+            match tokio::time::timeout_at(due.into(), connection.hear(&mut log, || false)).await {
+                // It was no blank.
+                Ok(Heard::Frame(Frame::BlankReady)) => {}
+                Ok(Heard::Frame(Frame::Loaded)) if phase.is_before_initializer => {
+                    phase = Phase::initializer(spec);
+                    due = Instant::now() + phase.limit;
+                }
+                heard => break heard,
+            }
+        },
+        Ok(Err(_)) => Ok(Heard::Gone),
+        Err(late) => Err(late),
     };
-    let heard = tokio::time::timeout(limit, talk).await;
     let took = began.elapsed();
     let failure = match heard {
         Ok(Heard::Frame(Frame::InitDone)) => {
@@ -69,10 +105,7 @@ pub async fn initialise(
         }
         Ok(Heard::Frame(Frame::Error(failure))) => failure,
         Ok(_) => enclosure.cause_of_death(),
-        Err(_) => Failure::new(
-            FailureKind::InitTimedOut,
-            format!("initialization timed out after {} seconds", limit.as_secs()),
-        ),
+        Err(_) => phase.timed_out(),
     };
     connection.drain_log(&mut log);
     let memory_used = enclosure.memory_peak();

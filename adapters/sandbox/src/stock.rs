@@ -3,8 +3,11 @@
 //! Making one takes a millisecond and a half of processor time, for which a burst of starts would wait. The stock is
 //! filled up again when the burst is over.
 
-use crate::sandbox::{Maker, Sandbox};
-use sluice_ports::Ahead;
+use crate::{
+    descriptors::start_error,
+    sandbox::{Maker, Sandbox},
+};
+use sluice_ports::{Ahead, StartError};
 use std::{
     collections::VecDeque,
     io,
@@ -107,7 +110,9 @@ async fn keep(stock: Weak<Stock>) {
             Need::One => match stock.maker.make().await {
                 Ok(sandbox) => stock.put(sandbox),
                 Err(error) => {
-                    tracing::warn!(%error, "could not prepare a sandbox");
+                    if let StartError::Platform(error) = start_error(error) {
+                        tracing::warn!(%error, "could not prepare a sandbox");
+                    }
                     tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
                 }
             },

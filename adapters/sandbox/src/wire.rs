@@ -34,7 +34,7 @@ pub enum Order {
     Run { id: u64, doors: usize, mounts: Vec<String>, process: Process },
     /// Attach mounts in a sandbox: fds: mounts….
     Mount { id: u64, mounts: Vec<String> },
-    /// The sandbox is gone.
+    /// The sandbox is gone, or is to go.
     Forget { id: u64 },
 }
 

@@ -169,6 +169,8 @@ pub enum Throttle {
     RegionInstances,
     /// The host has too little free memory to start another instance.
     HostMemory,
+    /// The server may open too few files to start another instance.
+    HostFiles,
     /// Requests of one function that may wait, or the time they may.
     WaitQueue,
 }
@@ -200,7 +202,7 @@ impl Error {
 
 impl Throttle {
     /// Every kind there is.
-    pub const ALL: [Throttle; 10] = [
+    pub const ALL: [Throttle; 11] = [
         Throttle::Account,
         Throttle::Namespace,
         Throttle::Reserved,
@@ -210,6 +212,7 @@ impl Throttle {
         Throttle::Burst,
         Throttle::RegionInstances,
         Throttle::HostMemory,
+        Throttle::HostFiles,
         Throttle::WaitQueue,
     ];
 
@@ -225,6 +228,7 @@ impl Throttle {
             Throttle::Burst => "burst",
             Throttle::RegionInstances => "region_instances",
             Throttle::HostMemory => "host_memory",
+            Throttle::HostFiles => "host_files",
             Throttle::WaitQueue => "wait_queue",
         }
     }
@@ -242,6 +246,7 @@ impl fmt::Display for Throttle {
             Throttle::Burst => "new instances per minute",
             Throttle::RegionInstances => "instances of the region",
             Throttle::HostMemory => "free memory of the host",
+            Throttle::HostFiles => "files that the server may open",
             Throttle::WaitQueue => "requests that may wait for an instance",
         })
     }

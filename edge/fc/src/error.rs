@@ -158,7 +158,9 @@ pub fn code_of(kind: ErrorKind) -> (StatusCode, &'static str) {
         },
         ErrorKind::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PreconditionFailed"),
         ErrorKind::TooLarge => (StatusCode::BAD_REQUEST, "EntityTooLarge"),
-        ErrorKind::Throttled(Throttle::HostMemory) => (StatusCode::SERVICE_UNAVAILABLE, "ResourceThrottled"),
+        ErrorKind::Throttled(Throttle::HostMemory | Throttle::HostFiles) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "ResourceThrottled")
+        }
         ErrorKind::Throttled(_) => (StatusCode::TOO_MANY_REQUESTS, "ResourceExhausted"),
         ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
     }

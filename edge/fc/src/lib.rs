@@ -33,7 +33,7 @@ mod versions;
 mod tests;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header, request::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use sluice_domain::RequestId;
 use sluice_engine::Engine;
 
@@ -59,15 +59,25 @@ impl Fc {
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
         let request_id = request_id(&self.engine, &parts);
-        let mut response = match router::answer(self, &parts, body, &request_id).await {
+        let response = match router::answer(self, &parts, body, &request_id).await {
             Ok(response) => response,
             Err(refusal) => refusal.into_response(&request_id),
         };
-        if let Ok(id) = HeaderValue::from_str(request_id.as_str()) {
-            response.headers_mut().insert("x-fc-request-id", id);
-        }
-        response
+        named(response, &request_id)
     }
+
+    /// What the client of a request that never came this far reads.
+    pub fn turned_away(&self, status: StatusCode, code: &'static str, message: String) -> Response<Bytes> {
+        let request_id = self.engine.request_id();
+        named(error::Refusal::new(status, code, message).into_response(&request_id), &request_id)
+    }
+}
+
+fn named(mut response: Response<Bytes>, request_id: &RequestId) -> Response<Bytes> {
+    if let Ok(id) = HeaderValue::from_str(request_id.as_str()) {
+        response.headers_mut().insert("x-fc-request-id", id);
+    }
+    response
 }
 
 /// Whether a request is for this dialect: by its path, or, for paths without an API version, by a signature

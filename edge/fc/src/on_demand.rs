@@ -42,6 +42,10 @@ pub fn list(call: &Call<'_>) -> Answer {
     let limits = call.engine.on_demands(&call.scope);
     let mut limits: Vec<_> = limits.iter().map(|limit| (resource(limit), limit)).collect();
     limits.sort_by(|a, b| a.0.cmp(&b.0));
+    if limits.is_empty() {
+        // There is no list then, which clients rely on.
+        return Ok(reply::ok(&json!({})));
+    }
     Ok(reply::ok(&page.render("configs", &limits, |(resource, _)| resource, |(_, limit)| document(limit))))
 }
 

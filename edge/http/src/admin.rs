@@ -77,7 +77,13 @@ pub fn operations() -> Vec<Operation> {
 
 /// The native API as one route of the listener.
 pub fn route(config: Config) -> Route {
-    Route { name: "native", claims, body_limit: BODY_LIMIT, handler: handler(Arc::new(config)), refuse: native_refusal }
+    Route {
+        name: "native",
+        claims,
+        body_limit: Arc::new(|| BODY_LIMIT),
+        handler: handler(Arc::new(config)),
+        refuse: Arc::new(native_refusal),
+    }
 }
 
 fn claims(parts: &Parts) -> bool {

@@ -32,11 +32,11 @@ pub struct Route {
     pub name: &'static str,
     /// Decides by method, path and headers; the first route that claims a request gets it.
     pub claims: fn(&Parts) -> bool,
-    /// Largest body, in bytes.
-    pub body_limit: usize,
+    /// Largest body now, in bytes.
+    pub body_limit: Arc<dyn Fn() -> usize + Send + Sync>,
     pub handler: Handler,
     /// How the listener's own refusals look to clients of this route.
-    pub refuse: fn(Refusal) -> Response<Bytes>,
+    pub refuse: Arc<dyn Fn(Refusal) -> Response<Bytes> + Send + Sync>,
 }
 
 /// Everything the listeners share, on however many threads they run.
@@ -59,12 +59,13 @@ impl Front {
         self.counters.requests.fetch_add(1, Relaxed);
         let (parts, body) = request.into_parts();
         let Some(route) = self.routes.iter().find(|route| (route.claims)(&parts)) else {
-            return self.refuse(crate::native_refusal, Refusal::NotFound, !body.is_end_stream(), watch);
+            return self.refuse(&crate::native_refusal, Refusal::NotFound, !body.is_end_stream(), watch);
         };
-        let Collected { bytes, held } = match body::collect(body, route.body_limit, &self.budget, &self.limits).await {
-            Ok(collected) => collected,
-            Err(refusal) => return self.refuse(route.refuse, refusal, true, watch),
-        };
+        let Collected { bytes, held } =
+            match body::collect(body, (route.body_limit)(), &self.budget, &self.limits).await {
+                Ok(collected) => collected,
+                Err(refusal) => return self.refuse(&*route.refuse, refusal, true, watch),
+            };
         let (handler, request) = (route.handler.clone(), Request::from_parts(parts, bytes));
         let answer = Droppable::new(async move {
             let answer = guarded(&handler, request).await;
@@ -75,7 +76,7 @@ impl Front {
             Some(response) => response,
             None => {
                 tracing::error!(route = route.name, "a request handler panicked");
-                self.refuse(route.refuse, Refusal::Fault, false, watch)
+                self.refuse(&*route.refuse, Refusal::Fault, false, watch)
             }
         }
     }
@@ -83,7 +84,7 @@ impl Front {
     /// An answer that no handler gave. With `unread`, the rest of the request is not worth reading.
     fn refuse(
         &self,
-        render: fn(Refusal) -> Response<Bytes>,
+        render: &dyn Fn(Refusal) -> Response<Bytes>,
         refusal: Refusal,
         unread: bool,
         watch: &Watch,

@@ -45,7 +45,7 @@ fn route(
 ) -> Route {
     let gate = gate.clone();
     let handler = Arc::new(move |request| handler(gate.clone(), request));
-    Route { name, claims, body_limit: 1000, handler, refuse: native_refusal }
+    Route { name, claims, body_limit: Arc::new(|| 1000), handler, refuse: Arc::new(native_refusal) }
 }
 
 type Answer = BoxFuture<Response<Bytes>>;

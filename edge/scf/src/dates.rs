@@ -16,6 +16,11 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     Some(Timestamp(instant.as_millisecond()))
 }
 
+/// The last instant that is written like that.
+pub fn parse_end(text: &str) -> Option<Timestamp> {
+    parse(text).map(|second| second.plus_millis(999))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,6 +29,7 @@ mod tests {
     fn times_are_eight_hours_ahead_of_utc() {
         assert_eq!(text(Timestamp(0)), "1970-01-01 08:00:00");
         assert_eq!(parse("1970-01-01 08:00:01"), Some(Timestamp(1000)));
+        assert_eq!(parse_end("1970-01-01 08:00:01"), Some(Timestamp(1999)));
         for bad in ["", "1970-01-01", "1970-01-01T08:00:00Z", "yesterday", "1970-13-01 00:00:00"] {
             assert_eq!(parse(bad), None, "{bad}");
         }

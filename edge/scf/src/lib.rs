@@ -64,6 +64,11 @@ impl Scf {
         response
     }
 
+    /// What the client of a request that never came this far reads.
+    pub fn turned_away(&self, code: &'static str, message: String) -> Response<Bytes> {
+        envelope::response(Err(ApiError::new(code, message)), self.engine.request_id().as_str())
+    }
+
     async fn answer(
         &self,
         parts: &Parts,

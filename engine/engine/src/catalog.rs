@@ -7,6 +7,7 @@ use crate::{
     Config, Deps, Engine, NewNamespace,
     code::CodeInUse,
     pools::Blanks,
+    quotas::Bodies,
     records::Records,
     scope::{ScopeState, Serving},
     starts::Starts,
@@ -51,6 +52,7 @@ pub struct Inner {
     pub ticker_idle: AtomicBool,
     pub counters: crate::records::Counters,
     pub code_in_use: CodeInUse,
+    pub bodies: Bodies,
 }
 
 /// The catalog as readers see it.

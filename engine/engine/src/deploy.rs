@@ -45,6 +45,7 @@ impl Engine {
             ticker_idle: false.into(),
             counters: Counters::default(),
             code_in_use: Default::default(),
+            bodies: Default::default(),
         };
         let engine = Engine { inner: Arc::new(inner) };
         for stored in &snapshot.quotas {

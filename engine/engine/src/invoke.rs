@@ -18,7 +18,6 @@ use runs_on::{Gone, RunsOn};
 use sluice_decide::{Event, RequestSeq, RuleId, Trigger, WHOLE};
 use sluice_domain::{
     ColdReason, ColdStart, Failure, FailureKind, InstanceId, Invocation, LogCut, Outcome, Refusal, Result, Retry,
-    Throttle,
 };
 use sluice_ports::{Call, StartError};
 use std::{
@@ -231,7 +230,8 @@ impl Engine {
         let timeout = Duration::from_secs(u64::from(serving.function.config.timeout_s));
         let id = seat.instance.id();
         let (request_id, qualifier) = (record.request_id.clone(), record.qualifier.clone());
-        let call = Call { request_id, qualifier, payload, timeout };
+        let response_limit = serving.scope.quota.load().response_bytes();
+        let call = Call { request_id, qualifier, payload, timeout, response_limit };
         let reply = seat.instance.call(call).await;
         self.tell(&serving.scope, Event::Done { instance: id, reusable: reply.reusable });
         self.expect_tick();
@@ -308,14 +308,14 @@ impl NoSeat {
     }
 
     /// What the caller hears of a start that failed, and how long the user's code took in it.
-    pub fn of_start(error: StartError, free_mib: u64) -> (Self, Duration) {
+    pub fn of_start(error: StartError) -> (Self, Duration) {
         match error {
             StartError::Function { failure, log, memory_used, init } => {
                 (Self { log, memory_used, ..Self::of(failure) }, init)
             }
-            StartError::NoRoom(message) => {
-                let mut failure = Failure::new(FailureKind::Throttled(Throttle::HostMemory), message);
-                let refusal = Refusal::new(Throttle::HostMemory, free_mib, 0);
+            StartError::NoRoom { lack, limit, used, message } => {
+                let mut failure = Failure::new(FailureKind::Throttled(lack), message);
+                let refusal = Refusal::new(lack, limit, used);
                 // Also with nothing free: that is how it stands now, and no setting.
                 failure.refusal = Some(Box::new(Refusal { retry: Retry::About { after_ms: 0 }, ..refusal }));
                 (Self::of(failure), Duration::ZERO)

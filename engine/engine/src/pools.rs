@@ -187,6 +187,8 @@ fn view(found: sluice_decide::InstanceView, serving: &Serving, cold_start: Optio
 }
 
 async fn refill_loop(inner: std::sync::Weak<Inner>) {
+    // Why the last blank could not be made: said once, not every second.
+    let mut said = String::new();
     loop {
         let Some(inner) = inner.upgrade() else { return };
         let blanks = &inner.blanks;
@@ -202,10 +204,15 @@ async fn refill_loop(inner: std::sync::Weak<Inner>) {
         wait_for_starts(blanks).await;
         match inner.deps.backend.make_blank(&pool).await {
             Ok(blank) => {
+                said.clear();
                 inner.blanks.ready.lock().expect("blanks lock").entry(pool).or_default().push(blank);
             }
             Err(error) => {
-                tracing::warn!(%pool, %error, "could not make a blank");
+                let error = error.to_string();
+                if error != said {
+                    tracing::warn!(%pool, %error, "could not make a blank");
+                    said = error;
+                }
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }

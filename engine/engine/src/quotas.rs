@@ -3,7 +3,37 @@
 use crate::{Engine, Usage, scope::ScopeState, undivided::Change};
 use sluice_domain::{Dialect, Error, Field, QuotaProfile, Result, Scope};
 use sluice_ports::StoredQuota;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// The largest request bodies that changed limits allow for. They do not shrink: the limits themselves are looked at later.
+#[derive(Default)]
+pub struct Bodies {
+    scf: AtomicUsize,
+    fc: AtomicUsize,
+}
+
+/// For what a request holds besides a package or a payload.
+const REST_OF_BODY: usize = 5 << 20;
+/// So many bytes one byte of a payload may take in JSON (`\u0000`).
+const ESCAPED: usize = 6;
+
+impl Bodies {
+    fn of(&self, dialect: Dialect) -> &AtomicUsize {
+        match dialect {
+            Dialect::Scf => &self.scf,
+            Dialect::Fc => &self.fc,
+        }
+    }
+
+    fn note(&self, dialect: Dialect, quota: &QuotaProfile) {
+        let package = quota.code_zip_bytes().saturating_mul(4) / 3;
+        let payload = quota.sync_payload_bytes().saturating_mul(ESCAPED);
+        self.of(dialect).fetch_max(package.max(payload).saturating_add(REST_OF_BODY), Ordering::Relaxed);
+    }
+}
 
 impl Engine {
     /// The limits in force for a scope.
@@ -47,8 +77,14 @@ impl Engine {
 
     pub(crate) fn apply_quota(&self, state: &Arc<ScopeState>, quota: Arc<QuotaProfile>) {
         self.tell_limits(state, &quota);
+        self.inner.bodies.note(state.key.1, &quota);
         state.quota.store(quota);
         self.inner.tick_soon.notify_one();
+    }
+
+    /// The largest request body that the limits of any scope allow for, as far as they were changed.
+    pub fn largest_body(&self, dialect: Dialect) -> usize {
+        self.inner.bodies.of(dialect).load(Ordering::Relaxed)
     }
 
     /// What the scope holds now.

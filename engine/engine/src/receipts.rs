@@ -136,6 +136,7 @@ pub fn sentence(function: &Function, refusal: &Refusal) -> String {
             "{} MiB are needed and the host has {limit} MiB free ({used} MiB of it claimed",
             function.config.memory_mib
         ),
+        Throttle::HostFiles => format!("{limit} open files are for instances and one more takes some ({used} claimed"),
     };
     if let Some(most) = refusal.holders.first().filter(|_| refusal.throttle != Throttle::Reserved) {
         let _ = write!(text, ", most by '{}': {}", most.name, most.used);

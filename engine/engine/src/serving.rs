@@ -113,7 +113,6 @@ impl Engine {
             version: number.map_or_else(|| latest(key.dialect).to_owned(), |number| number.to_string()),
             code_dir: self.inner.deps.packages.directory(&function.code),
             namespace_attributes: Arc::new(attributes),
-            response_limit: quota.response_bytes(),
             log_window_bytes: quota.log_window_bytes,
             log_window_lines: quota.log_window_lines,
             log_line_bytes: quota.log_line_bytes,

@@ -9,7 +9,7 @@ use crate::{
     scope::{Answer, Cold, Live, ScopeState, Seat, Serving},
 };
 use sluice_decide::{Command, Event, PoolId};
-use sluice_domain::{ColdReason, ColdStart, InstanceId, Phases, RequestId, StartCause};
+use sluice_domain::{ColdReason, ColdStart, InstanceId, Phases, RequestId, StartCause, Throttle};
 use sluice_ports::StartError;
 use std::{
     sync::{
@@ -160,6 +160,10 @@ impl Engine {
         let mut spec = serving.spec.clone();
         spec.id = id;
         spec.request_id = request_id.clone();
+        let quota = serving.scope.quota.load();
+        spec.log_window_bytes = quota.log_window_bytes;
+        spec.log_window_lines = quota.log_window_lines;
+        spec.log_line_bytes = quota.log_line_bytes;
         self.inner.counters.started.fetch_add(1, Ordering::Relaxed);
         let result = match self.room_for(serving) {
             Ok(()) => self.inner.deps.backend.start(spec, blank).await,
@@ -192,8 +196,7 @@ impl Engine {
                 Ok(Seat { instance, cold })
             }
             Err(error) => {
-                let free_mib = self.inner.deps.backend.free_memory_mib();
-                let (mut none, init) = NoSeat::of_start(error, free_mib);
+                let (mut none, init) = NoSeat::of_start(error);
                 let phases = Phases { queue_ms: millis(queue), init_ms: millis(init), ..Phases::default() };
                 none.cold_start = Some(ColdStart { cause, from_blank: false, phases });
                 none.instance = Some(id);
@@ -231,7 +234,8 @@ impl Engine {
         if free >= u64::from(needed) {
             return Ok(());
         }
-        Err(StartError::NoRoom(format!("the host has {free} MiB free and {needed} MiB are needed")))
+        let message = format!("the host has {free} MiB free and {needed} MiB are needed");
+        Err(StartError::NoRoom { lack: Throttle::HostMemory, limit: free, used: 0, message })
     }
 }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sluice_domain::{
     Dialect, Failure, FailureKind, FunctionConfig, FunctionKey, InstanceId, LogCut, RequestId, RevisionKey,
-    RuntimeStatus,
+    RuntimeStatus, Throttle,
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -25,7 +25,6 @@ pub struct InstanceSpec {
     /// Settings of the namespace that FC's context shows (role, logConfig …).
     pub namespace_attributes: Arc<serde_json::Map<String, serde_json::Value>>,
     /// Environment and context beyond the function's own, such as account and region, are the backend's to fill.
-    pub response_limit: usize,
     pub log_window_bytes: u64,
     pub log_window_lines: u64,
     pub log_line_bytes: u64,
@@ -59,8 +58,8 @@ pub struct Started {
 pub enum StartError {
     /// The user's code is at fault.
     Function { failure: Failure, log: String, memory_used: u64, init: Duration },
-    /// The host has no room; another try later may pass.
-    NoRoom(String),
+    /// The host has no room; another try later may pass. `limit` and `used` are in the unit of what it lacks.
+    NoRoom { lack: Throttle, limit: u64, used: u64, message: String },
     /// The platform is at fault; the message is for the operator.
     Platform(String),
 }
@@ -73,6 +72,8 @@ pub struct Call {
     pub qualifier: String,
     pub payload: Bytes,
     pub timeout: Duration,
+    /// The largest result, in bytes.
+    pub response_limit: usize,
 }
 
 /// What came back.
@@ -96,8 +97,8 @@ pub trait Instance: Send + Sync {
     /// A call whose time ran out leaves the instance dead, with its whole process tree, as soon as no other call runs
     /// in it. The death of the process fails all calls that run in it (spec: FIC-06).
     async fn call(&self, call: Call) -> Reply;
-    /// Stops giving it processor time, soon, until the next call, which thaws it by itself. Without effect if a call runs
-    /// or begins before that.
+    /// Stops giving it processor time until the next call, which thaws it by itself: soon, or later if it is not seen to
+    /// use any. Without effect if a call runs or begins before that.
     fn freeze(&self);
     /// Treats the running calls as if that much more time had passed: those whose limit is over by that time out now.
     /// For clocks of tests.
@@ -124,7 +125,8 @@ pub trait Backend: Send + Sync {
     /// Makes a blank for a pool.
     async fn make_blank(&self, pool: &str) -> PortResult<Box<dyn Blank>>;
     /// Brings an instance up, from `blank` if one is given and fits, and runs the user's top-level code and
-    /// initializer within the initialisation timeout.
+    /// initializer, each within its time: the initialisation timeout is for both with SCF, and for the initializer with FC,
+    /// where loading the code has the time of a call.
     async fn start(&self, assignment: Assignment, blank: Option<Box<dyn Blank>>) -> Result<Started, StartError>;
     /// Compiles source files ahead of the first start; empty for languages without such a step.
     async fn compile(

@@ -121,7 +121,6 @@ pub fn spec(concurrency: u32) -> InstanceSpec {
         version: "LATEST".into(),
         code_dir: "/code".into(),
         namespace_attributes: Arc::default(),
-        response_limit: 1000,
         log_window_bytes: 10_000,
         log_window_lines: 100,
         log_line_bytes: 100,
@@ -129,7 +128,13 @@ pub fn spec(concurrency: u32) -> InstanceSpec {
 }
 
 fn call(payload: impl Into<Bytes>, timeout: Duration) -> Call {
-    Call { request_id: RequestId::new("r"), qualifier: "LATEST".into(), payload: payload.into(), timeout }
+    Call {
+        request_id: RequestId::new("r"),
+        qualifier: "LATEST".into(),
+        payload: payload.into(),
+        timeout,
+        response_limit: 1000,
+    }
 }
 
 impl World {
@@ -174,7 +179,7 @@ impl World {
         };
         let id_end = 1 + usize::from(rest[0]);
         let qualifier_end = id_end + 1 + usize::from(rest[id_end]);
-        Asked { tag, payload: rest[qualifier_end + 8..].to_vec() }
+        Asked { tag, payload: rest[qualifier_end + 12..].to_vec() }
     }
 
     fn say(&self, tag: u32, kind: u8, text: &str) {

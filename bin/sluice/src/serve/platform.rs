@@ -9,19 +9,19 @@ use super::{
 use crate::credentials::{self, Credentials};
 use anyhow::Context;
 use bytes::Bytes;
-use http::{Request, Response};
-use sluice_domain::{AccountId, Region};
+use http::{Request, Response, StatusCode};
+use sluice_domain::{AccountId, Dialect, Region};
 use sluice_engine::{AccessKey, Config, Deps, Engine, Tapes};
 use sluice_fc::Fc;
-use sluice_http::{BoxFuture, Counters, Front, Limits, Route, admin, native_refusal};
+use sluice_http::{BoxFuture, Counters, Front, Limits, Refusal, Route, admin};
 use sluice_objects::{FileBlobs, FilePackages};
 use sluice_ports::{Backend, Clock};
 use sluice_scf::Scf;
 use sluice_store::SqliteCatalog;
 use std::{net::SocketAddr, sync::Arc};
 
-/// Largest bodies. A package travels as base64 in JSON, which makes it a third larger: 50 MB for SCF and
-/// 100 MB for FC come to 67 and 134 MB, plus room for the rest of the request.
+/// Largest bodies, unless the quota of a region needs more. A package travels as base64 in JSON, which makes it a third
+/// larger: 50 MB for SCF and 100 MB for FC come to 67 and 134 MB, plus room for the rest of the request.
 const SCF_BODY: usize = 72 << 20;
 const FC_BODY: usize = 144 << 20;
 /// Recent invocation records kept in memory, and the bytes of log kept with them.
@@ -102,23 +102,47 @@ async fn backend(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<Arc<
 }
 
 fn scf(engine: Engine) -> Route {
+    let body_limit = body_limit(engine.clone(), Dialect::Scf, SCF_BODY);
     let scf = Arc::new(Scf::new(engine));
+    let answering = scf.clone();
     let handler = move |request: Request<Bytes>| -> BoxFuture<Response<Bytes>> {
-        let scf = scf.clone();
+        let scf = answering.clone();
         Box::pin(async move { scf.handle(request).await })
     };
-    let handler = Arc::new(handler);
-    Route { name: "scf", claims: sluice_scf::claims, body_limit: SCF_BODY, handler, refuse: native_refusal }
+    let refuse = move |refusal: Refusal| {
+        let code = match refusal {
+            Refusal::TooLarge { .. } => "RequestSizeLimitExceeded",
+            Refusal::Busy => "RequestLimitExceeded",
+            Refusal::Fault => "InternalError",
+            Refusal::NotFound | Refusal::TooSlow | Refusal::BrokenBody => "InvalidRequest",
+        };
+        scf.turned_away(code, refusal.message())
+    };
+    Route { name: "scf", claims: sluice_scf::claims, body_limit, handler: Arc::new(handler), refuse: Arc::new(refuse) }
+}
+
+fn body_limit(engine: Engine, dialect: Dialect, least: usize) -> Arc<dyn Fn() -> usize + Send + Sync> {
+    Arc::new(move || engine.largest_body(dialect).max(least))
 }
 
 fn fc(engine: Engine, address: SocketAddr) -> Route {
+    let body_limit = body_limit(engine.clone(), Dialect::Fc, FC_BODY);
     let fc = Fc::new(engine, Some(format!("http://{address}")));
+    let answering = fc.clone();
     let handler = move |request: Request<Bytes>| -> BoxFuture<Response<Bytes>> {
-        let fc = fc.clone();
+        let fc = answering.clone();
         Box::pin(async move { fc.handle(request).await })
     };
-    let handler = Arc::new(handler);
-    Route { name: "fc", claims: sluice_fc::claims, body_limit: FC_BODY, handler, refuse: native_refusal }
+    let refuse = move |refusal: Refusal| {
+        let (status, code) = match refusal {
+            Refusal::TooLarge { .. } => (StatusCode::BAD_REQUEST, "EntityTooLarge"),
+            Refusal::Busy => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
+            Refusal::Fault => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
+            Refusal::NotFound | Refusal::TooSlow | Refusal::BrokenBody => (refusal.status(), "InvalidArgument"),
+        };
+        fc.turned_away(status, code, refusal.message())
+    };
+    Route { name: "fc", claims: sluice_fc::claims, body_limit, handler: Arc::new(handler), refuse: Arc::new(refuse) }
 }
 
 fn limits(settings: &Settings) -> Limits {

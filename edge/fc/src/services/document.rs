@@ -49,6 +49,7 @@ pub fn of(namespace: &Namespace) -> Value {
             _ => drop(out.insert(name.clone(), value.clone())),
         }
     }
+    group_like_user(&mut out, namespace);
     let own = [
         ("serviceName", json!(namespace.key.name)),
         ("serviceId", json!(namespace.id)),
@@ -59,6 +60,14 @@ pub fn of(namespace: &Namespace) -> Value {
     ];
     out.extend(own.map(|(name, value)| (name.to_owned(), value)));
     Value::Object(out)
+}
+
+/// Who gives files a user and no group gives them the group of that number.
+fn group_like_user(out: &mut Map<String, Value>, namespace: &Namespace) {
+    let Some(Value::Object(given)) = namespace.attributes.get("nasConfig") else { return };
+    if let (Some(user), None) = (given.get("userId"), given.get("groupId")) {
+        out["nasConfig"]["groupId"] = user.clone();
+    }
 }
 
 fn blank() -> Map<String, Value> {

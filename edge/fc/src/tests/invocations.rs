@@ -171,6 +171,7 @@ async fn what_is_not_the_function_s_fault_is_a_refusal() {
     for (kind, status, code) in [
         (FailureKind::Throttled(Throttle::RegionInstances), 429, "ResourceExhausted"),
         (FailureKind::Throttled(Throttle::HostMemory), 503, "ResourceThrottled"),
+        (FailureKind::Throttled(Throttle::HostFiles), 503, "ResourceThrottled"),
         (FailureKind::Internal, 500, "InternalServerError"),
         (FailureKind::Canceled, 499, "ClientClosedRequest"),
         (FailureKind::NotActive, 404, "FunctionNotFound"),

@@ -92,15 +92,16 @@ fn query(call: &Call<'_>, request: &Request) -> Result<RecordQuery, ApiError> {
 
 /// Both ends at most a day apart; one end alone means the day next to it; none means all that is kept.
 fn window(start: Option<&str>, end: Option<&str>) -> Result<(Option<Timestamp>, Option<Timestamp>), ApiError> {
-    let instant = |text: Option<&str>| match text.filter(|text| !text.is_empty()) {
+    let instant = |text: Option<&str>, parse: fn(&str) -> Option<Timestamp>| match text.filter(|text| !text.is_empty())
+    {
         None => Ok(None),
-        Some(text) => dates::parse(text).map(Some).ok_or_else(|| {
+        Some(text) => parse(text).map(Some).ok_or_else(|| {
             let message = format!("'{text}' is not a time: use the form 2024-01-31 23:59:59");
             ApiError::new("InvalidParameterValue.DateTime", message)
         }),
     };
-    match (instant(start)?, instant(end)?) {
-        (Some(from), Some(until)) if from > until || until.since(from) > DAY_MILLIS => Err(ApiError::new(
+    match (instant(start, dates::parse)?, instant(end, dates::parse_end)?) {
+        (Some(from), Some(until)) if from > until || until.since(from) >= DAY_MILLIS + 1000 => Err(ApiError::new(
             "InvalidParameterValue.StartTimeOrEndTime",
             "EndTime must come after StartTime, by one day at most",
         )),

@@ -27,8 +27,8 @@ pub fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
     let id = required("FunctionRequestId", request.function_request_id.as_deref())?;
     let key = call.function_key(request.namespace.as_deref(), name);
     call.engine.function(&key)?;
-    let until = instant("EndTime", request.end_time.as_deref())?;
-    let from = instant("StartTime", request.start_time.as_deref())?;
+    let until = instant("EndTime", request.end_time.as_deref(), dates::parse_end)?;
+    let from = instant("StartTime", request.start_time.as_deref(), dates::parse)?;
     // Without times given, only the last minutes are looked at; the end is open for calls that are being recorded.
     let from = from.or_else(|| until.is_none().then(|| call.engine.now().plus_millis(-WINDOW_MILLIS)));
     let query = RecordQuery { function: Some(key), request_id: Some(id.to_owned()), from, until };
@@ -36,9 +36,13 @@ pub fn run(call: &Call<'_>) -> Result<Vec<u8>, ApiError> {
     call.reply(&json!({ "TotalCount": data.len(), "Data": data }))
 }
 
-fn instant(name: &str, given: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
+fn instant(
+    name: &str,
+    given: Option<&str>,
+    parse: fn(&str) -> Option<Timestamp>,
+) -> Result<Option<Timestamp>, ApiError> {
     let Some(text) = given.filter(|text| !text.is_empty()) else { return Ok(None) };
-    dates::parse(text).map(Some).ok_or_else(|| {
+    parse(text).map(Some).ok_or_else(|| {
         let message = format!("{name} '{text}' is not a time: use the form 2024-01-31 23:59:59");
         ApiError::new("InvalidParameterValue.DateTime", message)
     })

@@ -42,6 +42,7 @@ fn every_failure_has_its_status_code_and_side() {
         (FailureKind::ProcessExited, 439, 1),
         (FailureKind::BadReturn, 443, 1),
         (FailureKind::Throttled(Throttle::HostMemory), 449, -1),
+        (FailureKind::Throttled(Throttle::HostFiles), 449, -1),
         (FailureKind::InitTimedOut, 450, 1),
         (FailureKind::Canceled, 499, -1),
         (FailureKind::Internal, 500, -1),

@@ -52,6 +52,17 @@ async fn logs_are_listed_newest_first_and_filtered() {
 }
 
 #[tokio::test]
+async fn the_second_that_a_question_ends_with_is_a_part_of_it() {
+    let platform = platform().await;
+    platform.clock.advance(Duration::from_millis(300));
+    let id = invoke(&platform, "1").await;
+    let second = "2023-11-15 06:13:20";
+    let body = json!({ "FunctionName": "hello", "FunctionRequestId": id, "StartTime": second, "EndTime": second });
+    assert_eq!(platform.done("GetFunctionLogs", body.clone()).await["TotalCount"], 1);
+    assert_eq!(platform.done("GetRequestStatus", body).await["TotalCount"], 1);
+}
+
+#[tokio::test]
 async fn wrong_questions_about_logs_are_refused() {
     let platform = platform().await;
     let refused = async |change: Value| {
