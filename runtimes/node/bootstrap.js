@@ -653,13 +653,15 @@ function start(init) {
 }
 
 async function startAsync(opened, initializer) {
+  const call = current; // it is over when something of it has failed meanwhile
   const handler = pick(await opened.exports, opened);
   if (initializer !== null) {
     const initialize = pick(await initializer.exports, initializer);
+    if (call.over) return;
     channel.send(LOADED, '');
     await dialect.initialize(initialize);
   }
-  ready(handler);
+  if (!call.over) ready(handler);
 }
 
 function ready(handler) {

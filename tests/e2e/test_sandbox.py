@@ -8,6 +8,7 @@ import time
 import pytest
 
 import host
+from fc_api import FunctionError
 from harness import KEY_SECRET, Background, sample, wait_until, zip_of
 from scf_api import environment
 
@@ -378,6 +379,36 @@ def test_a_daemon_does_not_outlive_its_instance(scf, box):
     assert attempted(scf, name, "daemon", daemon=mark) == "left a daemon behind"
     scf.delete(name)
     wait_until(lambda: not host.marked(mark), 10, "the daemon is gone with its function")
+
+
+@pytest.mark.parametrize("said", ["b'\\1\\0\\0\\0B'", "b'\\1\\0\\0\\0l'"])
+def test_what_no_bootstrap_says_ends_the_start(fc, service, fc_function, said):
+    source = f"import os\nwhile True:\n    os.write(3, {said} * 1000)\ndef handler(event, context):\n    return 'up'\n"
+    name = fc_function(zip_of({"index.py": source}), timeout=60, initializationTimeout=60)
+    with pytest.raises(FunctionError) as caught:
+        fc.invoke(service, name, b"")
+    assert "Process exited unexpectedly" in caught.value.document["errorMessage"]
+
+
+def test_who_prints_without_end_is_ended_in_time_and_keeps_nobody_up(scf, scf_function):
+    source = (
+        "import os, threading\n"
+        "def flood():\n"
+        "    while True:\n"
+        "        os.write(1, b'\\n' * 65536)\n"
+        "def main_handler(event, context):\n"
+        "    for _ in range(4):\n"
+        "        threading.Thread(target=flood, daemon=True).start()\n"
+        "    flood()\n"
+    )
+    loud, calm = scf_function(zip_of({"index.py": source}), Timeout=2), scf_function(zip_of({"index.py": "def main_handler(event, context):\n    return 'calm'\n"}))
+    scf.invoke(calm)
+    call = Background(scf.invoke, loud)
+    while call.running:
+        assert scf.invoke(calm).value == "calm"
+    answer = call.result()
+    assert answer.status == 433, answer.fields
+    assert answer.duration_ms < 4000
 
 
 TICKS = {

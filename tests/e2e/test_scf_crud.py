@@ -39,6 +39,7 @@ def test_every_region_starts_with_the_default_namespace(server):
         listed = Scf(server, region=region).call("ListNamespaces")
         assert [one["Name"] for one in listed["Namespaces"]] == ["default"]
         assert listed["TotalCount"] == 1
+        assert listed["Namespaces"][0]["AddTime"] > "2024", "as old as the data directory"
 
 
 def test_a_namespace_keeps_its_name_and_its_description_can_change(scf, namespace):

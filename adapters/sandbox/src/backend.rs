@@ -185,9 +185,6 @@ impl SandboxBackend {
 
     /// Starts a process in a sandbox and waits until it reports.
     async fn run_blank(&self, process: Process) -> Result<(Arc<Sandbox>, Connection), String> {
-        if descriptors::are_scarce() {
-            return Err("what the server may still open is kept for starts".into());
-        }
         let sandbox = self.stock.take().await.map_err(|error| error.to_string())?;
         let mut connection = sandbox.run(process, &[]).await.map_err(|error| error.to_string())?;
         start::await_blank(&mut connection).await?;
@@ -327,6 +324,9 @@ impl Backend for SandboxBackend {
 
     async fn make_blank(&self, pool: &str) -> PortResult<Box<dyn Blank>> {
         let interpreter = self.by_pool(pool).ok_or_else(|| PortError::NotFound(format!("pool {pool}")))?;
+        if descriptors::are_scarce(self.stock.ahead().ready) {
+            return Err(PortError::Failed("the files that the server may still open are kept for starts".into()));
+        }
         let (sandbox, connection) = self.blank_sandbox(interpreter).await.map_err(PortError::Failed)?;
         Ok(Box::new(SandboxedBlank { pool: pool.to_owned(), sandbox, connection }))
     }
@@ -337,7 +337,7 @@ impl Backend for SandboxBackend {
         if from_blank {
             connection = connection.move_here().map_err(start_error)?;
         }
-        let initialised = start::initialise(&mut connection, &spec, None, &*sandbox).await?;
+        let initialised = start::initialise(&mut connection, &spec, None, from_blank, &*sandbox).await?;
         sandbox.note_process(connection.process());
         let instance = instance::open(&spec, connection, sandbox);
         Ok(Started {

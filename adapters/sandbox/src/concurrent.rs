@@ -11,7 +11,7 @@
 use crate::{
     calls::{Answer, Calls},
     connection::{Connection, Heard, Speaker},
-    frame::{Frame, Said},
+    frame::{Frame, Said, result_limit},
     instance::head,
     life::{Enclosure, Life, Running, Thaw, process_exited, timed_out, too_large},
     limit::Allowance,
@@ -140,8 +140,9 @@ impl<E: Enclosure> Instance for ConcurrentInstance<E> {
         if is_last && self.spent.load(Ordering::Acquire) {
             self.life.condemn();
         }
-        if let Some(size) = result.as_ref().ok().map(Bytes::len).filter(|size| *size > call.response_limit) {
-            result = Err::<Bytes, Failure>(too_large(size, call.response_limit));
+        let limit = result_limit(call.response_limit);
+        if let Some(size) = result.as_ref().ok().map(Bytes::len).filter(|size| *size > limit) {
+            result = Err::<Bytes, Failure>(too_large(size, limit));
         }
         let duration = time.spent();
         let memory_used = self.life.memory_used(duration, is_last);

@@ -56,6 +56,8 @@ pub enum Heard {
 }
 
 const READ_BYTES: usize = 16 * 1024;
+/// So often it is read what a process prints before others have a turn.
+const PRINTS_AT_ONCE: u32 = 16;
 
 impl Connection {
     pub fn open() -> io::Result<(Self, FarEnds)> {
@@ -110,10 +112,19 @@ impl Connection {
         let send = send_all(control.get_ref(), sent, head, payload);
         tokio::pin!(send);
         let mut log_open = true;
+        let mut prints = 0_u32;
         loop {
             tokio::select! {
                 sent = &mut send => return sent,
-                read = read_log(pipe, log), if log_open => log_open = read.is_ok(),
+                read = read_log(pipe, log), if log_open => {
+                    log_open = read.is_ok();
+                    prints += 1;
+                }
+            }
+            // What prints without end is always ready, and those who end it need a turn as well.
+            if prints >= PRINTS_AT_ONCE {
+                prints = 0;
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -122,6 +133,7 @@ impl Connection {
     /// comes, it looks for it instead of sleeping: waking an idle processor takes longer than a short function does.
     pub async fn hear(&mut self, log: &mut impl Sink, is_worth_a_look: impl Fn() -> bool) -> Heard {
         let mut log_open = true;
+        let mut prints = 0_u32;
         // Whether the frame took several reads, so that the last of them may be older than what is known of the log.
         let mut long = false;
         if self.buffer.is_empty() {
@@ -154,7 +166,15 @@ impl Connection {
                     };
                     long |= count >= READ_BYTES;
                 }
-                read = read_log(pipe, log), if log_open => log_open = read.is_ok(),
+                read = read_log(pipe, log), if log_open => {
+                    log_open = read.is_ok();
+                    prints += 1;
+                }
+            }
+            // What prints without end is always ready, and those who end it need a turn as well.
+            if prints >= PRINTS_AT_ONCE {
+                prints = 0;
+                tokio::task::yield_now().await;
             }
         }
     }

@@ -34,6 +34,11 @@ static CLAIMED: AtomicU64 = AtomicU64::new(0);
 pub struct Claim(u64);
 
 impl Claim {
+    /// That connections leave room for what was claimed before.
+    pub fn check() -> io::Result<()> {
+        Self::new(0).map(drop)
+    }
+
     /// An error if they would be too many: the one that the system would give for the last of them.
     pub fn new(files: u64) -> io::Result<Self> {
         let claimed = CLAIMED.fetch_add(files, Ordering::Relaxed) + files;
@@ -54,11 +59,16 @@ impl Drop for Claim {
     }
 }
 
-/// So few are left for instances that those who wait for one should have them.
-pub fn are_scarce() -> bool {
+/// So few are left for instances that those who wait for one should have them. What is `ready` is for those.
+pub fn are_scarce(ready: u64) -> bool {
     let Some(limit) = getrlimit(Resource::Nofile).current else { return false };
     let most = for_instances(limit);
-    CLAIMED.load(Ordering::Relaxed) > most - most / KEPT
+    CLAIMED.load(Ordering::Relaxed).saturating_sub(ready * INSTANCE) > most - most / KEPT
+}
+
+/// There are too few, of the server's or of the host's.
+pub fn is_lack(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
 fn for_instances(limit: u64) -> u64 {

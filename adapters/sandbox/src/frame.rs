@@ -9,6 +9,14 @@ use sluice_domain::{Failure, FailureKind};
 /// Larger than any legal result or compiled file; a longer frame ends the instance.
 pub const MAX_FRAME: usize = 64 << 20;
 
+/// The largest result that fits into a frame, also with a tag.
+const MAX_RESULT: usize = MAX_FRAME - 6;
+
+/// The most bytes of a result, for one who is allowed that many.
+pub fn result_limit(allowed: usize) -> usize {
+    allowed.min(MAX_RESULT)
+}
+
 /// Bootstraps cut messages and stacks to well below this; what is longer would be costly to parse.
 pub const MAX_ERROR: usize = 1 << 20;
 
@@ -188,8 +196,7 @@ pub fn request_head(
     out.put_u8(name);
     out.put_slice(qualifier.as_bytes());
     out.put_u64_le(deadline_ms);
-    // What does not fit is more than a frame can hold.
-    out.put_u32_le(u32::try_from(response_limit).unwrap_or(u32::MAX));
+    out.put_u32_le(u32::try_from(result_limit(response_limit)).ok()?);
     Some(out)
 }
 

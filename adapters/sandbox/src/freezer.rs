@@ -14,10 +14,9 @@ use std::{
 
 /// What can be frozen while it is idle.
 pub trait Sleeper: Send + Sync {
-    /// It is to fall asleep, and nobody has looked at it since.
-    fn is_drowsy(&self) -> bool;
-    /// Without effect on one that was woken since it was to fall asleep.
-    fn fall_asleep(&self) -> Done;
+    /// Without effect on one that was woken since it was to fall asleep. `review` is done before, if nobody has looked at it
+    /// since then.
+    fn fall_asleep(&self, review: &dyn Fn()) -> Done;
 }
 
 /// What came of a chore.

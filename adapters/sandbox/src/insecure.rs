@@ -138,7 +138,7 @@ impl Backend for InsecureBackend {
         let group = Arc::new(Group { child: Mutex::new(child), killed: AtomicBool::new(false), _claim: claim });
         let sandbox = began.elapsed();
         let code_dir = spec.code_dir.display().to_string();
-        let initialised = start::initialise(&mut connection, &spec, Some(&code_dir), &*group).await?;
+        let initialised = start::initialise(&mut connection, &spec, Some(&code_dir), false, &*group).await?;
         let instance = instance::open(&spec, connection, group);
         Ok(Started {
             instance: instance.map_err(start_error)?,

@@ -104,7 +104,7 @@ impl<E: Enclosure> SequentialInstance<E> {
             heard = talk => Some(heard),
             () = self.life.over(time) => None,
         };
-        let limit = call.response_limit;
+        let limit = frame::result_limit(call.response_limit);
         match heard {
             Some(Heard::Frame(Frame::Result(result))) if result.len() > limit => Err(too_large(result.len(), limit)),
             Some(Heard::Frame(Frame::Result(result))) => Ok(result),

@@ -33,7 +33,7 @@ pub trait Enclosure: Send + Sync + 'static {
     /// Has an idle instance fall asleep, now or when there is time for it, and again when it is said to: at once and
     /// only once where nobody is quiet.
     fn put_to_sleep(self: Arc<Self>, sleeper: Arc<dyn Sleeper>) {
-        sleeper.fall_asleep();
+        sleeper.fall_asleep(&|| ());
     }
     /// Has it looked at whose share of the processor it is to use, when there is time for it.
     fn review_share(self: Arc<Self>, _occasion: Occasion) {}
@@ -228,19 +228,17 @@ impl<E: Enclosure> Life<E> {
 }
 
 impl<E: Enclosure> Sleeper for Life<E> {
-    fn is_drowsy(&self) -> bool {
-        self.activity.lock().expect("activity lock").rest == Rest::Drowsy
-    }
-
-    fn fall_asleep(&self) -> Done {
+    fn fall_asleep(&self, review: &dyn Fn()) -> Done {
         let mut activity = self.activity.lock().expect("activity lock");
         let called = activity.called;
         let due = called + LONG_IDLE;
         let mut is_quiet = activity.rest == Rest::Quiet;
-        let is_look = activity.rest == Rest::Drowsy && Instant::now() < due;
+        let is_look = activity.rest == Rest::Drowsy;
         if is_look {
+            activity.reviewed = Instant::now();
             // A call need not wait for the look.
             drop(activity);
+            review();
             is_quiet = self.enclosure.is_quiet();
             activity = self.activity.lock().expect("activity lock");
         }
@@ -353,7 +351,11 @@ mod tests {
 
         /// When the freezer is to come again, and whether it has frozen it.
         fn visit(&self) -> (Option<Instant>, bool) {
-            (self.fall_asleep().again, self.is_frozen())
+            (self.fall_asleep(&|| ()).again, self.is_frozen())
+        }
+
+        fn is_drowsy(&self) -> bool {
+            self.activity.lock().unwrap().rest == Rest::Drowsy
         }
 
         /// When it is frozen if no call comes.
@@ -461,7 +463,7 @@ mod tests {
     fn who_rests_is_reviewed_before_it_sleeps_and_who_is_awake_by_turns() {
         let life = Life::open(true);
         life.enclosure.alone.store(true, Ordering::Relaxed);
-        let (mut reviews, pause) = (0, Duration::from_millis(500));
+        let (reviews, pause) = (std::cell::Cell::new(0), Duration::from_millis(500));
         // As the freezer would, for each gap between calls; the first visit is the one that the rest queues.
         for gap in [6, 6, 6, 3, 3, 3, 3, 3].map(Duration::from_secs) {
             life.call();
@@ -475,12 +477,11 @@ mod tests {
             let rest = visits.unwrap_or_default();
             life.pass(rest);
             if visits.is_some() {
-                reviews += u64::from(life.is_drowsy());
-                life.visit();
+                life.fall_asleep(&|| reviews.set(reviews.get() + 1));
             }
             life.pass(gap - pause - rest);
         }
         let turns = life.enclosure.turns.load(Ordering::Relaxed);
-        assert_eq!((reviews, turns), (5, 1));
+        assert_eq!((reviews.get(), turns), (5, 1));
     }
 }

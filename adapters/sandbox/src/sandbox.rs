@@ -39,7 +39,7 @@ pub struct Maker {
 /// A sandbox that exists. Dropping the last handle ends it.
 pub struct Sandbox {
     id: u64,
-    first: OwnedFd,
+    first: Arc<OwnedFd>,
     slot: Mutex<Option<Slot>>,
     /// The process that takes its calls.
     process: OnceLock<Pid>,
@@ -74,7 +74,7 @@ impl Maker {
         };
         Ok(Arc::new(Sandbox {
             id,
-            first,
+            first: Arc::new(first),
             slot: Mutex::new(Some(slot)),
             process: OnceLock::new(),
             killed: AtomicBool::new(false),
@@ -97,6 +97,7 @@ impl Maker {
 impl Sandbox {
     /// Attaches mounts and starts a process, which reports on the connection when it is up.
     pub async fn run(&self, process: Process, mounts: &[(String, OwnedFd)]) -> io::Result<Connection> {
+        Claim::check()?;
         let doors = self.with_slot(|slot| slot.group.doors()).unwrap_or_else(|| Ok(Vec::new()))?;
         let (connection, FarEnds { control, log }) = Connection::open()?;
         let mut fds = vec![log.as_fd(), control.as_fd()];
@@ -190,11 +191,9 @@ impl Enclosure for Sandbox {
         let (sandbox, sleeper) = (Arc::downgrade(&self), Arc::downgrade(&sleeper));
         self.maker.freezer.queue(move || {
             let (Some(sandbox), Some(sleeper)) = (sandbox.upgrade(), sleeper.upgrade()) else { return Done::default() };
-            // Before it sleeps; when it wakes that will not be made up for.
-            if sleeper.is_drowsy() {
+            sleeper.fall_asleep(&|| {
                 sandbox.review(Occasion::Turn);
-            }
-            sleeper.fall_asleep()
+            })
         });
     }
 
@@ -234,8 +233,7 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.kill();
         let Some(slot) = self.slot.lock().expect("slot lock").take() else { return };
-        let (maker, id) = (self.maker.clone(), self.id);
-        let Ok(first) = self.first.try_clone() else { return };
+        let (maker, id, first) = (self.maker.clone(), self.id, self.first.clone());
         let runtime = maker.runtime.clone();
         runtime.spawn(async move {
             if let Ok(first) = sys::watch(first, tokio::io::Interest::READABLE) {

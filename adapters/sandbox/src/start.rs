@@ -39,6 +39,7 @@ pub async fn await_blank(connection: &mut Connection) -> Result<(), String> {
 /// A part of a start that has a time limit of its own.
 struct Phase {
     limit: Duration,
+    kind: FailureKind,
     is_before_initializer: bool,
 }
 
@@ -47,22 +48,27 @@ impl Phase {
     fn first(spec: &InstanceSpec) -> Self {
         match spec.function.dialect {
             Dialect::Scf => Self::initializer(spec),
-            Dialect::Fc => {
-                Self { limit: Duration::from_secs(u64::from(spec.config.timeout_s)), is_before_initializer: true }
-            }
+            Dialect::Fc => Self {
+                limit: Duration::from_secs(u64::from(spec.config.timeout_s)),
+                kind: FailureKind::TimedOut,
+                is_before_initializer: spec.config.initializer.is_some(),
+            },
         }
     }
 
     fn initializer(spec: &InstanceSpec) -> Self {
-        Self { limit: Duration::from_secs(u64::from(spec.config.init_timeout_s)), is_before_initializer: false }
+        Self {
+            limit: Duration::from_secs(u64::from(spec.config.init_timeout_s)),
+            kind: FailureKind::InitTimedOut,
+            is_before_initializer: false,
+        }
     }
 
     fn timed_out(&self) -> Failure {
-        if self.is_before_initializer {
+        if self.kind == FailureKind::TimedOut {
             return timed_out(self.limit);
         }
-        let message = format!("initialization timed out after {} seconds", self.limit.as_secs());
-        Failure::new(FailureKind::InitTimedOut, message)
+        Failure::new(self.kind, format!("initialization timed out after {} seconds", self.limit.as_secs()))
     }
 }
 
@@ -71,6 +77,7 @@ pub async fn initialise(
     connection: &mut Connection,
     spec: &InstanceSpec,
     code_dir: Option<&str>,
+    from_blank: bool,
     enclosure: &dyn Enclosure,
 ) -> Result<Initialised, StartError> {
     let mut document = environment::init_document(spec);
@@ -80,23 +87,27 @@ pub async fn initialise(
     let body = serde_json::to_vec(&document).map_err(|error| StartError::Platform(error.to_string()))?;
     let mut log = Collector::new(log_limits(spec));
     let began = Instant::now();
-    let mut phase = Phase::first(spec);
-    let mut due = began + phase.limit;
-    let heard = match tokio::time::timeout_at(due.into(), connection.send(&frame::plain(b'I', &body))).await {
-        Ok(Ok(())) => loop {
-            match tokio::time::timeout_at(due.into(), connection.hear(&mut log, || false)).await {
-                // It was no blank.
-                Ok(Heard::Frame(Frame::BlankReady)) => {}
-                Ok(Heard::Frame(Frame::Loaded)) if phase.is_before_initializer => {
-                    phase = Phase::initializer(spec);
-                    due = Instant::now() + phase.limit;
-                }
-                heard => break heard,
-            }
-        },
-        Ok(Err(_)) => Ok(Heard::Gone),
-        Err(late) => Err(late),
+    let init = frame::plain(b'I', &body);
+    // Until the bootstrap is up it is the platform's time.
+    let up = async {
+        if connection.send(&init).await.is_err() {
+            return Heard::Gone;
+        }
+        if from_blank { Heard::Frame(Frame::BlankReady) } else { connection.hear(&mut log, || false).await }
     };
+    let mut heard = tokio::time::timeout(LOAD_PATIENCE, up).await;
+    let mut phase = Phase::first(spec);
+    match heard {
+        Ok(Heard::Frame(Frame::BlankReady)) => {
+            heard = tokio::time::timeout(phase.limit, connection.hear(&mut log, || false)).await;
+            if matches!(heard, Ok(Heard::Frame(Frame::Loaded))) && phase.is_before_initializer {
+                phase = Phase::initializer(spec);
+                heard = tokio::time::timeout(phase.limit, connection.hear(&mut log, || false)).await;
+            }
+        }
+        Err(_) => return Err(StartError::Platform("the bootstrap did not come up in time".into())),
+        Ok(_) => {}
+    }
     let took = began.elapsed();
     let failure = match heard {
         Ok(Heard::Frame(Frame::InitDone)) => {

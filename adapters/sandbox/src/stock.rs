@@ -4,10 +4,10 @@
 //! filled up again when the burst is over.
 
 use crate::{
-    descriptors::start_error,
+    descriptors::is_lack,
     sandbox::{Maker, Sandbox},
 };
-use sluice_ports::{Ahead, StartError};
+use sluice_ports::Ahead;
 use std::{
     collections::VecDeque,
     io,
@@ -110,7 +110,8 @@ async fn keep(stock: Weak<Stock>) {
             Need::One => match stock.maker.make().await {
                 Ok(sandbox) => stock.put(sandbox),
                 Err(error) => {
-                    if let StartError::Platform(error) = start_error(error) {
+                    // Who is refused a start for want of files says so.
+                    if !is_lack(&error) {
                         tracing::warn!(%error, "could not prepare a sandbox");
                     }
                     tokio::time::sleep(PAUSE_AFTER_FAILURE).await;

@@ -65,6 +65,7 @@ async fn world_on(packages: FakePackages, backend: FakeBackend) -> World {
         default_region: "ap-guangzhou".into(),
         strict_runtimes: false,
         link_key: [7; 32],
+        since: Default::default(),
         records_kept: 100,
         record_log_bytes: 1 << 20,
         blanks_max: 0,

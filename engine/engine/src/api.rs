@@ -15,6 +15,8 @@ pub struct Config {
     pub strict_runtimes: bool,
     /// Key for links that let a client fetch code without signing (GetFunctionAddress, GetFunctionCode).
     pub link_key: [u8; 32],
+    /// When the first namespaces came to be.
+    pub since: Timestamp,
     /// Recent invocation records kept in memory, at most.
     pub records_kept: usize,
     /// Bytes of log kept with those records, at most.

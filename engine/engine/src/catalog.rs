@@ -15,7 +15,7 @@ use crate::{
 use sluice_decide::RuleId;
 use sluice_domain::{
     Alias, Dialect, Entity, Error, ErrorKind, Function, FunctionKey, Namespace, NamespaceKey, OnDemandLimit, Provision,
-    Quota, Result, Scope, ServiceVersion, Version, check_namespace_name,
+    Quota, Result, Scope, ServiceVersion, Timestamp, Version, check_namespace_name,
 };
 use sluice_ports::PortError;
 use std::{
@@ -267,7 +267,7 @@ impl Engine {
             return Ok(found.clone());
         }
         if key.dialect == Dialect::Scf && key.name == DEFAULT_NAMESPACE {
-            return Ok(Arc::new(implicit_default(&key.scope)));
+            return Ok(Arc::new(implicit_default(&key.scope, self.inner.config.since)));
         }
         Err(Error::not_found(Entity::Namespace, format!("{} '{}' does not exist", noun(key.dialect), key.name)))
     }
@@ -282,7 +282,7 @@ impl Engine {
             .map(|(_, namespace)| namespace.clone())
             .collect();
         if dialect == Dialect::Scf && !found.iter().any(|namespace| namespace.key.name == DEFAULT_NAMESPACE) {
-            found.push(Arc::new(implicit_default(scope)));
+            found.push(Arc::new(implicit_default(scope, self.inner.config.since)));
             found.sort_by(|a, b| a.key.name.cmp(&b.key.name));
         }
         found
@@ -309,7 +309,7 @@ impl Engine {
 }
 
 /// `default` exists in every region before anyone wrote to it; it is stored when it is first changed.
-fn implicit_default(scope: &Scope) -> Namespace {
+fn implicit_default(scope: &Scope, since: Timestamp) -> Namespace {
     Namespace {
         key: NamespaceKey { scope: scope.clone(), dialect: Dialect::Scf, name: DEFAULT_NAMESPACE.to_owned() },
         id: "default".to_owned(),
@@ -318,8 +318,8 @@ fn implicit_default(scope: &Scope) -> Namespace {
         attributes: Default::default(),
         version: 0,
         last_published: 0,
-        created: Default::default(),
-        modified: Default::default(),
+        created: since,
+        modified: since,
     }
 }
 

@@ -159,6 +159,7 @@ pub async fn open(deps: &Deps) -> Engine {
         default_region: "ap-guangzhou".into(),
         strict_runtimes: false,
         link_key: [7; 32],
+        since: Default::default(),
         records_kept: 100,
         record_log_bytes: 1 << 20,
         blanks_max: 0,

@@ -29,7 +29,8 @@ impl Bodies {
     }
 
     fn note(&self, dialect: Dialect, quota: &QuotaProfile) {
-        let package = quota.code_zip_bytes().saturating_mul(4) / 3;
+        // As base64, of which a form writes some with three bytes for one.
+        let package = quota.code_zip_bytes().saturating_mul(3) / 2;
         let payload = quota.sync_payload_bytes().saturating_mul(ESCAPED);
         self.of(dialect).fetch_max(package.max(payload).saturating_add(REST_OF_BODY), Ordering::Relaxed);
     }

@@ -59,7 +59,7 @@ impl Enclosure for Cell {
         match self.drowsy.lock().unwrap().as_mut() {
             Some(drowsy) => drowsy.push(sleeper),
             None => {
-                sleeper.fall_asleep();
+                sleeper.fall_asleep(&|| ());
             }
         }
     }
@@ -466,7 +466,7 @@ async fn a_call_keeps_awake_whom_the_freezer_has_not_come_to() {
         let come = || {
             let drowsy = std::mem::take(world.cell.drowsy.lock().unwrap().as_mut().unwrap());
             for sleeper in &drowsy {
-                sleeper.fall_asleep();
+                sleeper.fall_asleep(&|| ());
             }
             drowsy.len()
         };
@@ -498,7 +498,7 @@ fn what_is_killed_is_not_frozen_after_that() {
         let (may_end, end) = mpsc::channel();
         *world.cell.freezing.lock().unwrap() = Some(Freezing { begun, end });
         std::thread::scope(|scope| {
-            let freezer = scope.spawn(|| sleeper.fall_asleep());
+            let freezer = scope.spawn(|| sleeper.fall_asleep(&|| ()));
             has_begun.recv().unwrap();
             scope.spawn(|| {
                 may_end.send(()).unwrap();
@@ -512,7 +512,7 @@ fn what_is_killed_is_not_frozen_after_that() {
         *world.cell.drowsy.lock().unwrap() = Some(Vec::new());
         world.instance.freeze();
         world.instance.stop();
-        world.cell.drowsy.lock().unwrap().as_mut().unwrap().pop().unwrap().fall_asleep();
+        world.cell.drowsy.lock().unwrap().as_mut().unwrap().pop().unwrap().fall_asleep(&|| ());
         assert!(!world.cell.frozen.load(Ordering::SeqCst));
     }
 }

@@ -1,6 +1,7 @@
 //! The data directory: made private, used by one server at a time, and never by an older build.
 
 use anyhow::{Context, bail};
+use sluice_domain::Timestamp;
 use std::{
     collections::HashMap,
     fs::{self, DirBuilder, File, Permissions, TryLockError},
@@ -49,6 +50,14 @@ impl DataDir {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// When it was made.
+    pub fn since(&self) -> anyhow::Result<Timestamp> {
+        let made = fs::metadata(self.path.join("format")).and_then(|file| file.modified());
+        let made = made.with_context(|| format!("cannot look at {}", self.path.display()))?;
+        let since_1970 = made.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Ok(Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or_default()))
     }
 
     /// Eight hex digits that mark what this server makes on the host.

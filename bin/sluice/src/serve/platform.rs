@@ -63,6 +63,7 @@ pub async fn build(
         default_region: Region::from(settings.region.as_str()),
         strict_runtimes: settings.strict_runtimes,
         link_key: credentials::random_bytes().context("cannot read random bytes")?,
+        since: data_dir.since()?,
         records_kept: RECORDS,
         record_log_bytes: RECORD_LOG_BYTES,
         blanks_max: settings.blanks_max,
@@ -71,8 +72,13 @@ pub async fn build(
     let counters = Arc::new(Counters::default());
     let native =
         admin::Config { engine: engine.clone(), token: credentials.admin_token, account, counters: counters.clone() };
-    let routes = vec![scf(engine.clone()), fc(engine.clone(), address), admin::route(native)];
-    Ok((engine, Front::new(routes, limits(settings), counters)))
+    let limits = limits(settings);
+    let routes = vec![
+        scf(engine.clone(), limits.body_budget),
+        fc(engine.clone(), address, limits.body_budget),
+        admin::route(native),
+    ];
+    Ok((engine, Front::new(routes, limits, counters)))
 }
 
 fn clock(settings: &Settings) -> Arc<dyn Clock> {
@@ -101,8 +107,8 @@ async fn backend(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<Arc<
     Ok(sandbox.context("cannot isolate functions on this host; `sluice doctor` says what is missing")?)
 }
 
-fn scf(engine: Engine) -> Route {
-    let body_limit = body_limit(engine.clone(), Dialect::Scf, SCF_BODY);
+fn scf(engine: Engine, budget: usize) -> Route {
+    let body_limit = body_limit(engine.clone(), Dialect::Scf, SCF_BODY, budget);
     let scf = Arc::new(Scf::new(engine));
     let answering = scf.clone();
     let handler = move |request: Request<Bytes>| -> BoxFuture<Response<Bytes>> {
@@ -121,12 +127,13 @@ fn scf(engine: Engine) -> Route {
     Route { name: "scf", claims: sluice_scf::claims, body_limit, handler: Arc::new(handler), refuse: Arc::new(refuse) }
 }
 
-fn body_limit(engine: Engine, dialect: Dialect, least: usize) -> Arc<dyn Fn() -> usize + Send + Sync> {
-    Arc::new(move || engine.largest_body(dialect).max(least))
+/// No more than all bodies together may take, or it could never pass.
+fn body_limit(engine: Engine, dialect: Dialect, least: usize, budget: usize) -> Arc<dyn Fn() -> usize + Send + Sync> {
+    Arc::new(move || engine.largest_body(dialect).max(least).min(budget))
 }
 
-fn fc(engine: Engine, address: SocketAddr) -> Route {
-    let body_limit = body_limit(engine.clone(), Dialect::Fc, FC_BODY);
+fn fc(engine: Engine, address: SocketAddr, budget: usize) -> Route {
+    let body_limit = body_limit(engine.clone(), Dialect::Fc, FC_BODY, budget);
     let fc = Fc::new(engine, Some(format!("http://{address}")));
     let answering = fc.clone();
     let handler = move |request: Request<Bytes>| -> BoxFuture<Response<Bytes>> {

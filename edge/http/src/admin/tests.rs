@@ -37,6 +37,7 @@ async fn api_with(clock: Arc<dyn Clock>) -> Api {
         default_region: Region::from("ap-guangzhou"),
         strict_runtimes: false,
         link_key: [7; 32],
+        since: Default::default(),
         records_kept: 100,
         record_log_bytes: 1 << 20,
         blanks_max: 0,

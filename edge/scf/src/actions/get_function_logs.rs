@@ -105,8 +105,8 @@ fn window(start: Option<&str>, end: Option<&str>) -> Result<(Option<Timestamp>, 
             "InvalidParameterValue.StartTimeOrEndTime",
             "EndTime must come after StartTime, by one day at most",
         )),
-        (Some(from), None) => Ok((Some(from), Some(from.plus_millis(DAY_MILLIS)))),
-        (None, Some(until)) => Ok((Some(until.plus_millis(-DAY_MILLIS)), Some(until))),
+        (Some(from), None) => Ok((Some(from), Some(from.plus_millis(DAY_MILLIS + 999)))),
+        (None, Some(until)) => Ok((Some(until.plus_millis(-DAY_MILLIS - 999)), Some(until))),
         both => Ok(both),
     }
 }
