@@ -239,7 +239,7 @@ impl<E: Enclosure> Sleeper for Life<E> {
             // A call need not wait for the look.
             drop(activity);
             review();
-            is_quiet = self.enclosure.is_quiet();
+            is_quiet = Instant::now() < due && self.enclosure.is_quiet();
             activity = self.activity.lock().expect("activity lock");
         }
         // A call wakes it, also one that is over again.
